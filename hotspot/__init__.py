@@ -1,0 +1,1 @@
+"""The place: what stands before any guest arrives."""

@@ -1,0 +1,51 @@
+"""The audit record: who changed what. Append-only; it names rows by their public ids and holds nothing about guests."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hotspot.database import Base, BigId
+
+
+class AuditEntry(Base):
+    """One change: actor, action, subject."""
+
+    __tablename__ = "audit_entry"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
+    action: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(60))
+    detail: Mapped[str] = mapped_column(String(200), default="")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a signed-in user, or the command line where `user_id` is None."""
+
+    user_id: int | None = None
+
+
+COMMAND_LINE = Actor()
+
+
+def record(
+    session: Session,
+    actor: Actor,
+    action: str,
+    subject: str,
+    now: datetime,
+    *,
+    customer_id: int | None = None,
+    detail: str = "",
+) -> None:
+    """Write one line of the audit record; `subject` is a kind and a public id, such as `site abcd...`."""
+    session.add(
+        AuditEntry(
+            at=now, user_id=actor.user_id, customer_id=customer_id, action=action, subject=subject, detail=detail[:200]
+        )
+    )

@@ -1,0 +1,29 @@
+"""Time: the only place that reads the clock, and the site's day."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def site_day(moment: datetime, zone: ZoneInfo, day_ends: time) -> date:
+    """The date of the site's day that `moment` belongs to; a day runs from `day_ends` to `day_ends` of the next date."""
+    local = moment.astimezone(zone)
+    started_yesterday = local.time() < day_ends
+    return local.date() - timedelta(days=1) if started_yesterday else local.date()
+
+
+def end_of_site_day(moment: datetime, zone: ZoneInfo, day_ends: time) -> datetime:
+    """The instant, in UTC, at which the site's day of `moment` ends.
+
+    Through a change to daylight-saving time: a wall-clock hour that does not exist ends as much later as the clock
+    jumped, one that exists twice ends at its first occurrence (PEP 495).
+    """
+    last_date = site_day(moment, zone, day_ends) + timedelta(days=1)
+    return datetime.combine(last_date, day_ends, tzinfo=zone).astimezone(UTC)

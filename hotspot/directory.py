@@ -1,0 +1,229 @@
+"""The place as the doors see it: a frozen snapshot that finds the NAS, the access point and the site of a request."""
+
+import ipaddress
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, time
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from hotspot.keys import Keyring, Purpose
+from hotspot.mac import Mac
+from hotspot.place import (
+    AccessPoint,
+    Grain,
+    LoginWay,
+    MessageAuthenticatorPolicy,
+    Nas,
+    PlaceRevision,
+    Site,
+    SiteKind,
+)
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class SiteRecord:
+    """A site, with its network names and until when each is valid."""
+
+    id: int
+    public_id: str
+    customer_id: int
+    slug: str
+    name: str
+    kind: SiteKind
+    zone: ZoneInfo
+    day_ends: time
+    privacy_mode: bool
+    ssids: tuple[tuple[str, datetime | None], ...]
+    access_point_ids: tuple[int, ...]
+
+    def has_ssid(self, ssid: str, now: datetime) -> bool:
+        """Whether `ssid` is a name of this site's network at `now`."""
+        return any(name == ssid and (until is None or now < until) for name, until in self.ssids)
+
+
+@dataclass(frozen=True)
+class AccessPointRecord:
+    """An access point."""
+
+    id: int
+    public_id: str
+    site_id: int
+    name: str
+
+
+@dataclass(frozen=True, repr=False)
+class NasRecord:
+    """A RADIUS client with its secrets in clear: keep it in memory, out of logs."""
+
+    id: int
+    name: str
+    network: Network
+    make: str
+    secret: bytes
+    uam_secret: str | None
+    nas_identifier: str | None
+    gateway_addresses: tuple[str, ...]
+    message_authenticator: MessageAuthenticatorPolicy
+    signed: bool
+    accounting_heard: bool
+    logins: frozenset[LoginWay]
+    grain: Grain
+    site_id: int | None
+    coa_port: int
+
+    @property
+    def must_sign(self) -> bool:
+        """Whether an Access-Request without Message-Authenticator is discarded."""
+        policy = self.message_authenticator
+        return policy is MessageAuthenticatorPolicy.YES or (policy is MessageAuthenticatorPolicy.AUTO and self.signed)
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where a request comes from; the access point is None where only the site is known."""
+
+    site: SiteRecord
+    access_point: AccessPointRecord | None
+
+
+@dataclass(frozen=True)
+class WrongSsid:
+    """The SSID is not the hotspot's (R14)."""
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """Nothing in the request names a place."""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A snapshot of all sites, access points and NAS at one revision."""
+
+    revision: int
+    sites: dict[int, SiteRecord]
+    access_points: dict[int, AccessPointRecord]
+    by_mac: dict[Mac, AccessPointRecord]
+    by_identifier: dict[str, AccessPointRecord]
+    nas: tuple[NasRecord, ...]
+
+    @cached_property
+    def _networks(self) -> list[tuple[Network, tuple[NasRecord, ...]]]:
+        """Networks with their NAS, the longest prefix first."""
+        groups: dict[Network, list[NasRecord]] = {}
+        for nas in self.nas:
+            groups.setdefault(nas.network, []).append(nas)
+        return sorted(
+            ((network, tuple(group)) for network, group in groups.items()), key=lambda pair: -pair[0].prefixlen
+        )
+
+    def clients_at(self, address: Address) -> tuple[NasRecord, ...]:
+        """The NAS whose network is the closest around `address`; several share its secret; none if nothing is around it."""
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        for network, group in self._networks:
+            if network.version == address.version and address in network:
+                return group
+        return ()
+
+    @staticmethod
+    def choose_client(group: tuple[NasRecord, ...], nas_identifier: str | None) -> NasRecord | None:
+        """The NAS of the group that calls itself `nas_identifier`; one that is alone needs no identifier to be told by."""
+        if len(group) == 1:
+            return group[0]
+        return next((nas for nas in group if nas_identifier and nas.nas_identifier == nas_identifier), None)
+
+    def locate(
+        self, nas: NasRecord, called_station_id: str | None, nas_identifier: str | None, now: datetime
+    ) -> Located | WrongSsid | Nowhere:
+        """The place of a request (decision 5): Called-Station-Id, then NAS-Identifier, then the NAS's only access point."""
+        mac, ssid = Mac.split(called_station_id or "")
+        found = self._locate(nas, mac, nas_identifier)
+        if found and ssid is not None and not found.site.has_ssid(ssid, now):
+            return WrongSsid()
+        return found or Nowhere()
+
+    def _locate(self, nas: NasRecord, mac: Mac | None, nas_identifier: str | None) -> Located | None:
+        if nas.grain is Grain.SITE:
+            site = self.sites.get(nas.site_id) if nas.site_id else None
+            return Located(site, None) if site else None
+        for candidate in (self.by_mac.get(mac) if mac else None, self.by_identifier.get(nas_identifier or "")):
+            if candidate and nas.site_id in (None, candidate.site_id):
+                return Located(self.sites[candidate.site_id], candidate)
+        only = self.sites[nas.site_id].access_point_ids if nas.site_id in self.sites else ()
+        if len(only) == 1:
+            access_point = self.access_points[only[0]]
+            return Located(self.sites[access_point.site_id], access_point)
+        return None
+
+
+def current_revision(session: Session) -> int:
+    """The number of the place's latest change."""
+    return session.scalar(select(PlaceRevision.revision).where(PlaceRevision.id == 1)) or 0
+
+
+def load_directory(session: Session, keyring: Keyring) -> Directory:
+    """Read the whole place; a fixed number of queries."""
+    revision = current_revision(session)
+    points = session.scalars(
+        select(AccessPoint).where(AccessPoint.retired_at.is_(None)).options(selectinload(AccessPoint.radios))
+    ).all()
+    records = {p.id: AccessPointRecord(p.id, p.public_id, p.site_id, p.name) for p in points}
+    sites = session.scalars(select(Site).where(Site.retired_at.is_(None)).options(selectinload(Site.ssids))).all()
+    points_of: dict[int, list[int]] = defaultdict(list)
+    for point in points:
+        points_of[point.site_id].append(point.id)
+    nas = session.scalars(select(Nas).where(Nas.retired_at.is_(None)).order_by(Nas.id)).all()
+    return Directory(
+        revision=revision,
+        sites={site.id: _site_record(site, points_of[site.id]) for site in sites},
+        access_points=records,
+        by_mac={radio.mac: records[p.id] for p in points for radio in p.radios},
+        by_identifier={p.nas_identifier: records[p.id] for p in points if p.nas_identifier},
+        nas=tuple(nas_record(one, keyring) for one in nas),
+    )
+
+
+def _site_record(site: Site, access_point_ids: list[int]) -> SiteRecord:
+    return SiteRecord(
+        id=site.id,
+        public_id=site.public_id,
+        customer_id=site.customer_id,
+        slug=site.slug,
+        name=site.name,
+        kind=site.kind,
+        zone=ZoneInfo(site.timezone),
+        day_ends=site.day_ends,
+        privacy_mode=site.privacy_mode,
+        ssids=tuple((one.ssid, one.valid_until) for one in site.ssids),
+        access_point_ids=tuple(access_point_ids),
+    )
+
+
+def nas_record(nas: Nas, keyring: Keyring) -> NasRecord:
+    """A NAS row as a frozen record, secrets decrypted."""
+    uam_secret = keyring.decrypt(Purpose.SECRETS, nas.uam_secret).decode() if nas.uam_secret else None
+    return NasRecord(
+        id=nas.id,
+        name=nas.name,
+        network=ipaddress.ip_network(nas.network),
+        make=nas.make,
+        secret=keyring.decrypt(Purpose.SECRETS, nas.secret),
+        uam_secret=uam_secret,
+        nas_identifier=nas.nas_identifier,
+        gateway_addresses=tuple(nas.gateway_addresses),
+        message_authenticator=nas.message_authenticator,
+        signed=nas.signed_at is not None,
+        accounting_heard=nas.accounting_heard_at is not None,
+        logins=frozenset(LoginWay(way) for way in nas.logins),
+        grain=nas.grain,
+        site_id=nas.site_id,
+        coa_port=nas.coa_port,
+    )

@@ -1,0 +1,89 @@
+"""Limits on how often something may happen: counters in the database, shared by both doors and all processes."""
+
+import enum
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Integer, LargeBinary, case, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hotspot.database import Base
+from hotspot.keys import HASH_OCTETS, Keyring, Purpose
+
+
+class LimitCounter(Base):
+    """How often a subject did something in the window that is running; the subject is a keyed hash."""
+
+    __tablename__ = "limit_counter"
+
+    subject: Mapped[bytes] = mapped_column(LargeBinary(HASH_OCTETS), primary_key=True)
+    hits: Mapped[int] = mapped_column(Integer)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Limit(enum.Enum):
+    """Each limit: how many in which time."""
+
+    GUESSES_BY_DEVICE = (10, timedelta(minutes=10))
+    GUESSES_AT_SITE = (300, timedelta(minutes=10))
+    SIGN_INS_BY_ACCOUNT_AND_ADDRESS = (10, timedelta(minutes=15))
+    SIGN_INS_BY_ADDRESS = (50, timedelta(minutes=15))
+
+    @property
+    def allowed(self) -> int:
+        """Hits after which the subject has to wait."""
+        return self.value[0]
+
+    @property
+    def window(self) -> timedelta:
+        """How long hits are remembered after the first."""
+        return self.value[1]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One thing that is counted: a limit and whom it is counted for."""
+
+    limit: Limit
+    subject: str
+
+
+def reached(session: Session, keyring: Keyring, counted: Collection[Counted], now: datetime) -> set[Counted]:
+    """Those of `counted` whose limit is used up; one query for all."""
+    by_hash = {_hash(keyring, one): one for one in counted}
+    if not by_hash:
+        return set()
+    rows = session.execute(
+        select(LimitCounter.subject, LimitCounter.hits)
+        .where(LimitCounter.subject.in_(by_hash))
+        .where(LimitCounter.expires_at > now)
+    )
+    return {by_hash[subject] for subject, hits in rows if hits >= by_hash[subject].limit.allowed}
+
+
+def hit(session: Session, keyring: Keyring, counted: Collection[Counted], now: datetime) -> None:
+    """Count each of `counted` once more. Rows are taken in the order of their hashes, so that two writers cannot deadlock."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    for subject, one in sorted(((_hash(keyring, one), one) for one in counted), key=lambda pair: pair[0]):
+        fresh = insert(LimitCounter).values(subject=subject, hits=1, expires_at=now + one.limit.window)
+        over = LimitCounter.expires_at <= now
+        session.execute(
+            fresh.on_conflict_do_update(
+                index_elements=[LimitCounter.subject],
+                set_={
+                    "hits": case((over, 1), else_=LimitCounter.hits + 1),
+                    "expires_at": case((over, fresh.excluded.expires_at), else_=LimitCounter.expires_at),
+                },
+            )
+        )
+
+
+def forget_expired(session: Session, now: datetime) -> None:
+    """Remove counters whose window is over."""
+    session.execute(delete(LimitCounter).where(LimitCounter.expires_at <= now))
+
+
+def _hash(keyring: Keyring, one: Counted) -> bytes:
+    return keyring.hash(Purpose.LIMITS, one.limit.name, one.subject)

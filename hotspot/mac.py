@@ -1,0 +1,45 @@
+"""MAC addresses, in whatever spelling a NAS sends them."""
+
+import re
+from dataclasses import dataclass
+
+_SPELLINGS = re.compile(
+    r"(?:[0-9A-F]{2}(?P<sep>[-:]?)[0-9A-F]{2}(?:(?P=sep)[0-9A-F]{2}){4}|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4})",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+@dataclass(frozen=True, order=True)
+class Mac:
+    """A 48-bit MAC address; `value` is upper case with hyphens, as RFC 3580 §3.20 spells it."""
+
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Mac":
+        """Read a MAC written with hyphens, colons, dots or bare, in either case; ValueError for anything else."""
+        found = _SPELLINGS.fullmatch(text.strip())
+        if not found:
+            raise ValueError(f"{text[:40]!r} is not a MAC address: write it like 02-00-00-00-00-01")
+        return cls._from_spelling(found[0])
+
+    @classmethod
+    def split(cls, text: str) -> tuple["Mac | None", str | None]:
+        """Split a Called-Station-Id `MAC:SSID` (RFC 3580 §3.20) into its MAC and its SSID, each None where it is missing."""
+        found = _SPELLINGS.match(text)
+        if not found:
+            return None, None
+        rest = text[found.end() :]
+        if not rest:
+            return cls._from_spelling(found[0]), None
+        if rest[0] != ":":
+            return None, None
+        return cls._from_spelling(found[0]), rest[1:] or None
+
+    @classmethod
+    def _from_spelling(cls, text: str) -> "Mac":
+        digits = re.sub("[^0-9A-F]", "", text.upper())
+        return cls("-".join(digits[i : i + 2] for i in range(0, 12, 2)))
+
+    def __str__(self) -> str:
+        return self.value

@@ -1,0 +1,200 @@
+"""Customers, their sites, access points with their radios, and the RADIUS clients (NAS): the tables."""
+
+import enum
+from datetime import datetime, time
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from hotspot.database import Base, BigId, Identified, enum_column
+from hotspot.mac import Mac
+
+
+class SiteKind(enum.StrEnum):
+    """The variants of R6 and R17."""
+
+    SINGLE = "single"
+    MULTI = "multi"
+    SINGLE_FOREIGN = "single-foreign"
+
+    @property
+    def slots(self) -> int:
+        """How many access points such a site may have."""
+        return 250 if self is SiteKind.MULTI else 1
+
+    @property
+    def capacity(self) -> int:
+        """How many visits an access point of such a site takes unless the operator sets otherwise."""
+        return 250 if self is SiteKind.MULTI else 100
+
+
+class Grain(enum.StrEnum):
+    """How exactly a NAS can say where a guest is."""
+
+    ACCESS_POINT = "ap"
+    SITE = "site"
+
+
+class MessageAuthenticatorPolicy(enum.StrEnum):
+    """Whether a NAS must sign its Access-Requests (CVE-2024-3596); `auto` demands it once a valid one was seen."""
+
+    YES = "yes"
+    NO = "no"
+    AUTO = "auto"
+
+
+class LoginWay(enum.StrEnum):
+    """The ways to log in that a NAS may use."""
+
+    TICKET = "ticket"
+    VOUCHER = "voucher"
+    MAC = "mac"
+
+
+class Customer(Identified, Base):
+    """Who has a contract with the operator, such as a restaurant."""
+
+    __tablename__ = "customer"
+
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    created_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+
+
+class Site(Identified, Base):
+    """A publicly accessible place with a hotspot (R1)."""
+
+    __tablename__ = "site"
+    __table_args__ = (
+        UniqueConstraint("id", "slots"),
+        CheckConstraint("(kind = 'multi' AND slots = 250) OR (kind <> 'multi' AND slots = 1)", name="slots_fit_kind"),
+    )
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
+    slug: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    kind: Mapped[SiteKind] = mapped_column(enum_column(SiteKind))
+    slots: Mapped[int] = mapped_column(Integer)
+    timezone: Mapped[str] = mapped_column(String(60))
+    day_ends: Mapped[time]
+    line: Mapped[str | None] = mapped_column(String(40))
+    address: Mapped[str | None] = mapped_column(String(200))
+    latitude: Mapped[float | None] = mapped_column(Float)
+    longitude: Mapped[float | None] = mapped_column(Float)
+    privacy_mode: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+
+    customer: Mapped[Customer] = relationship()
+    ssids: Mapped[list["SiteSsid"]] = relationship(order_by="SiteSsid.id")
+    access_points: Mapped[list["AccessPoint"]] = relationship(order_by="AccessPoint.id", overlaps="site")
+
+
+class SiteSsid(Base):
+    """A name of the site's network; the old one stays valid until a date while the name changes."""
+
+    __tablename__ = "site_ssid"
+    __table_args__ = (UniqueConstraint("site_id", "ssid"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    ssid: Mapped[str] = mapped_column(String(32))
+    valid_until: Mapped[datetime | None]
+
+
+class AccessPoint(Identified, Base):
+    """An access point and the number of visits it takes.
+
+    `slot` numbers the access points of a site from 1; with `slots`, a copy of the site's that the foreign key keeps true,
+    the database itself holds a Single site to one access point and a Multi site to 250.
+    """
+
+    __tablename__ = "access_point"
+    __table_args__ = (
+        ForeignKeyConstraint(["site_id", "slots"], ["site.id", "site.slots"], name="fk_access_point_site_slots"),
+        CheckConstraint("slot BETWEEN 1 AND slots", name="slot_within_site"),
+        CheckConstraint("capacity BETWEEN 1 AND 10000", name="capacity_is_sane"),
+        Index("uq_access_point_slot", "site_id", "slot", unique=True, sqlite_where=text("retired_at IS NULL"),
+              postgresql_where=text("retired_at IS NULL")),
+        Index("uq_access_point_nas_identifier", "nas_identifier", unique=True, sqlite_where=text("retired_at IS NULL"),
+              postgresql_where=text("retired_at IS NULL")),
+    )  # fmt: skip
+
+    site_id: Mapped[int] = mapped_column(BigId)
+    slots: Mapped[int] = mapped_column(Integer)
+    slot: Mapped[int] = mapped_column(Integer)
+    name: Mapped[str] = mapped_column(String(80))
+    nas_identifier: Mapped[str | None] = mapped_column(String(253))
+    capacity: Mapped[int] = mapped_column(Integer)
+    capacity_is_soft: Mapped[bool] = mapped_column(default=False)
+    outdoor: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+
+    site: Mapped[Site] = relationship(overlaps="access_points")
+    radios: Mapped[list["Radio"]] = relationship(order_by="Radio.id")
+
+
+class Radio(Base):
+    """One BSSID of an access point: every band has its own."""
+
+    __tablename__ = "radio"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    access_point_id: Mapped[int] = mapped_column(ForeignKey("access_point.id"), index=True)
+    mac: Mapped[Mac] = mapped_column(unique=True)
+
+
+class Nas(Identified, Base):
+    """A RADIUS client: a gateway, controller or access point that asks the PoP."""
+
+    __tablename__ = "nas"
+
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    network: Mapped[str] = mapped_column(String(49), index=True)
+    make: Mapped[str] = mapped_column(String(20))
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    uam_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    nas_identifier: Mapped[str | None] = mapped_column(String(253))
+    gateway_addresses: Mapped[list[str]] = mapped_column(JSON)
+    message_authenticator: Mapped[MessageAuthenticatorPolicy] = mapped_column(enum_column(MessageAuthenticatorPolicy))
+    logins: Mapped[list[str]] = mapped_column(JSON)
+    grain: Mapped[Grain] = mapped_column(enum_column(Grain))
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"), index=True)
+    coa_port: Mapped[int] = mapped_column(Integer)
+    signed_at: Mapped[datetime | None]
+    accounting_heard_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+
+    site: Mapped[Site | None] = relationship()
+
+
+class PlaceRevision(Base):
+    """One row, counted up by every change of the place, so that a door knows when its snapshot is old."""
+
+    __tablename__ = "place_revision"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer)
+
+
+def announce_change(session: Session) -> None:
+    """Tell the doors that the place has changed."""
+    row = session.get(PlaceRevision, 1, with_for_update=True)
+    if row is None:
+        session.add(PlaceRevision(id=1, revision=1))
+    else:
+        row.revision += 1

@@ -1,0 +1,1 @@
+"""The ticket: passes, codes, batches, printing, and the one decision about who may be online."""

@@ -1,0 +1,174 @@
+"""The one decision: may this device be online here, now, and within which limits?
+
+`decide` sees frozen snapshots only. Portal, Access-Request, returning device, running visit and status page all ask it.
+"""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hotspot.clock import end_of_site_day
+from hotspot.directory import SiteRecord
+from vouchers.passes import Clock, Terms
+
+# Some NAS take a Session-Timeout of 0 for no limit at all; shorter than this is not worth a login.
+LEAST_SECONDS = 60
+MOST_SECONDS = 2**31 - 1
+
+
+class Reason(enum.StrEnum):
+    """Why a device may not be online."""
+
+    MISTYPED = "mistyped"
+    UNKNOWN_CODE = "unknown-code"
+    TOO_MANY_TRIES = "too-many-tries"
+    OTHER_SITE = "other-site"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    OVER = "over"
+    USED_UP = "used-up"
+    IN_USE = "in-use"
+    FULL = "full"
+    FREE_PASS_USED = "free-pass-used"
+    WRONG_SSID = "wrong-ssid"
+    NO_PLACE = "no-place"
+    NO_DEVICE = "no-device"
+    WAY_NOT_ALLOWED = "way-not-allowed"
+    BAD_TICKET = "bad-ticket"
+    STALE_TICKET = "stale-ticket"
+    UNKNOWN_DEVICE = "unknown-device"
+    BAD_REQUEST = "bad-request"
+
+
+@dataclass(frozen=True)
+class VoucherFacts:
+    """A voucher as it stands; `ends_at` is None until first use, and for a pass that counts minutes online."""
+
+    site_id: int
+    terms: Terms
+    good_until: datetime
+    first_used_at: datetime | None = None
+    ends_at: datetime | None = None
+    revoked: bool = False
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a voucher has used: octets in both directions, seconds online (the union over devices), devices with a running visit."""
+
+    octets: int = 0
+    seconds: int = 0
+    running: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """Who wants to be online; `returns` holds a place already or had one until just now, `swaps` takes another's."""
+
+    hash: bytes
+    returns: bool = False
+    swaps: bool = False
+
+
+@dataclass(frozen=True)
+class PlaceFacts:
+    """Where: the limit of the access point, or of the site's pool where only the site is known, and who is on it now."""
+
+    site: SiteRecord
+    capacity: int
+    occupied: int
+    soft: bool = False
+
+
+@dataclass(frozen=True)
+class Granted:
+    """Yes, within these limits; None means no limit. `displaces` says how many other devices have to give way."""
+
+    seconds_left: int
+    octets_left: int | None
+    down_kbit: int | None
+    up_kbit: int | None
+    ends_at: datetime | None
+    displaces: int = 0
+
+
+@dataclass(frozen=True)
+class Refused:
+    """No, and why; `can_swap` where the pass lets this device take another's place."""
+
+    reason: Reason
+    can_swap: bool = False
+
+
+def decide(
+    voucher: VoucherFacts,
+    usage: Usage,
+    device: DeviceFacts,
+    place: PlaceFacts,
+    now: datetime,
+    *,
+    least_seconds: int = LEAST_SECONDS,
+) -> Granted | Refused:
+    """Decide whether `device` may be online at `place` on `voucher` at `now` (decision 1).
+
+    A new login needs `least_seconds` left; a visit that runs is asked again with 1.
+    """
+    limits = limits_of(voucher, usage, place.site, now, least_seconds=least_seconds)
+    if isinstance(limits, Refused):
+        return limits
+    others = len(usage.running - {device.hash})
+    displaced = max(0, others + 1 - voucher.terms.devices)
+    if displaced and not (device.swaps and voucher.terms.replace):
+        return Refused(Reason.IN_USE, can_swap=voucher.terms.replace)
+    if place.occupied >= place.capacity and not (device.returns or place.soft):
+        return Refused(Reason.FULL)
+    sharers = others - displaced + 1
+    return Granted(
+        seconds_left=limits.seconds_left,
+        octets_left=None if limits.octets_left is None else max(1, limits.octets_left // sharers),
+        down_kbit=limits.down_kbit,
+        up_kbit=limits.up_kbit,
+        ends_at=limits.ends_at,
+        displaces=displaced,
+    )
+
+
+def limits_of(
+    voucher: VoucherFacts, usage: Usage, site: SiteRecord, now: datetime, *, least_seconds: int = LEAST_SECONDS
+) -> Granted | Refused:
+    """What the voucher itself still gives, whoever asks: the part of the decision that a status page shows."""
+    terms = voucher.terms
+    if voucher.site_id != site.id:
+        return Refused(Reason.OTHER_SITE)
+    if voucher.revoked:
+        return Refused(Reason.REVOKED)
+    if voucher.first_used_at is None and now >= voucher.good_until:
+        return Refused(Reason.FREE_PASS_USED if terms.free else Reason.EXPIRED)
+    ends_at = voucher.ends_at if voucher.first_used_at else end_of_voucher(voucher, site, now)
+    seconds = _seconds_left(terms, ends_at, usage, now)
+    if seconds < least_seconds:
+        return Refused(Reason.FREE_PASS_USED if terms.free else Reason.OVER)
+    octets = None if terms.octets is None else terms.octets - usage.octets
+    if octets is not None and octets <= 0:
+        return Refused(Reason.FREE_PASS_USED if terms.free else Reason.USED_UP)
+    return Granted(seconds, octets, terms.down_kbit, terms.up_kbit, ends_at)
+
+
+def _seconds_left(terms: Terms, ends_at: datetime | None, usage: Usage, now: datetime) -> int:
+    left = MOST_SECONDS
+    if ends_at is not None:
+        left = min(left, int((ends_at - now).total_seconds()))
+    if terms.clock is Clock.ONLINE and terms.minutes is not None:
+        left = min(left, terms.minutes * 60 - usage.seconds)
+    return left
+
+
+def end_of_voucher(voucher: VoucherFacts, site: SiteRecord, first_use: datetime) -> datetime | None:
+    """When a voucher first used at `first_use` ends; None where only minutes online count."""
+    terms = voucher.terms
+    ends = [end for end in (terms.until,) if end is not None]
+    if terms.minutes is not None and terms.clock is not Clock.ONLINE:
+        ends.append(first_use + timedelta(minutes=terms.minutes))
+    if terms.clock is Clock.END_OF_DAY:
+        ends.append(end_of_site_day(first_use, site.zone, site.day_ends))
+    return min(ends, default=None)

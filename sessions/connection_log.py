@@ -1,0 +1,143 @@
+"""The anonymized connection log (R11, decision 8): which device, as a day's token, was when on which access point.
+
+A token is keyed with the random key of its day. While that key exists an entry is pseudonymous; once it is destroyed nobody
+can tell whose entry it was. Day keys never enter a backup: on SQLite each is a file beside the database, on PostgreSQL they
+live in two UNLOGGED tables that are used on alternate days and truncated.
+"""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import BigInteger, Date, ForeignKey, Index, Integer, LargeBinary, String, delete, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hotspot.clock import site_day
+from hotspot.database import Base, BigId, new_public_id
+from hotspot.directory import SiteRecord
+
+TOKEN_OCTETS = 8
+_TIME_STEP = timedelta(minutes=5)
+_OCTET_STEP = 100_000
+_DAY_TABLES = ("log_day_key_even", "log_day_key_odd")
+
+
+class LogEntry(Base):
+    """One visit in the log; times are rounded to 5 minutes, volume to 100 kB."""
+
+    __tablename__ = "log_entry"
+    __table_args__ = (Index("ix_log_entry_site_day", "site_id", "day"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    reference: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    access_point_id: Mapped[int | None] = mapped_column(ForeignKey("access_point.id"))
+    day: Mapped[date] = mapped_column(Date)
+    token: Mapped[bytes] = mapped_column(LargeBinary(TOKEN_OCTETS))
+    started_at: Mapped[datetime]
+    minutes: Mapped[int] = mapped_column(Integer)
+    octets: Mapped[int] = mapped_column(BigInteger)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What a closed visit tells the log; `device` is the device's keyed hash."""
+
+    access_point_id: int | None
+    device: bytes
+    started_at: datetime
+    seconds: int
+    octets: int
+
+
+def record(session: Session, site: SiteRecord, connection: Connection, now: datetime) -> str | None:
+    """Write the entry of a visit that closed at `now` and return its reference; nothing and None in privacy mode (R32)."""
+    if site.privacy_mode:
+        return None
+    day = site_day(now, site.zone, site.day_ends)
+    step = _TIME_STEP.total_seconds()
+    rounded = connection.started_at.timestamp() // step * step
+    entry = LogEntry(
+        reference=new_public_id(),
+        site_id=site.id,
+        access_point_id=connection.access_point_id,
+        day=day,
+        token=_token(_day_key(session, day), site.id, connection.device),
+        started_at=datetime.fromtimestamp(rounded, connection.started_at.tzinfo),
+        minutes=round(connection.seconds / 60),
+        octets=round(connection.octets / _OCTET_STEP) * _OCTET_STEP,
+    )
+    session.add(entry)
+    return entry.reference
+
+
+def withdraw(session: Session, reference: str | None) -> None:
+    """Remove the entry of a visit that turned out to go on."""
+    if reference is not None:
+        session.execute(delete(LogEntry).where(LogEntry.reference == reference))
+
+
+def destroy_day_keys(session: Session, before: date) -> None:
+    """Destroy the keys of all days before `before`: from then on their entries are anonymous."""
+    folder = _key_folder(session)
+    if folder is None:
+        for table in _DAY_TABLES:
+            _destroy_in_table(session, table, before)
+        return
+    for path in folder.glob("????-??-??.key"):
+        if path.stem < before.isoformat():
+            path.unlink(missing_ok=True)
+
+
+def _destroy_in_table(session: Session, table: str, before: date) -> None:
+    """TRUNCATE, since a deleted row would stay in the table's file; a key that is still needed is written anew."""
+    rows = session.execute(text(f"SELECT day, key FROM {table}")).all()
+    if all(day >= before for day, _key in rows):
+        return
+    session.execute(text(f"TRUNCATE {table}"))
+    for day, key in rows:
+        if day >= before:
+            session.execute(text(f"INSERT INTO {table} (day, key) VALUES (:day, :key)"), {"day": day, "key": key})
+
+
+def _token(day_key: bytes, site_id: int, device: bytes) -> bytes:
+    return hmac.digest(day_key, site_id.to_bytes(8, "big") + device, "sha256")[:TOKEN_OCTETS]
+
+
+def _key_folder(session: Session) -> Path | None:
+    """The folder of the key files; None on PostgreSQL."""
+    url = session.get_bind().engine.url
+    return Path(f"{url.database}.day-keys") if url.get_backend_name() == "sqlite" else None
+
+
+def _day_key(session: Session, day: date) -> bytes:
+    """The key of a day, made at first need; asked of the store once a transaction."""
+    known: dict[date, bytes] = session.info.setdefault("log_day_keys", {})
+    if day not in known:
+        folder = _key_folder(session)
+        known[day] = _day_key_in_table(session, day) if folder is None else _day_key_in_file(folder, day)
+    return known[day]
+
+
+def _day_key_in_file(folder: Path, day: date) -> bytes:
+    """The write lock of the transaction keeps other writers out; a crash half-way leaves no half-written key."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / f"{day.isoformat()}.key"
+    if not path.exists():
+        draft = path.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_bytes(secrets.token_bytes(32))
+        draft.replace(path)
+    return path.read_bytes()
+
+
+def _day_key_in_table(session: Session, day: date) -> bytes:
+    """Race: of two transactions that make the day's key, the second waits for the first and reads its key."""
+    table = _DAY_TABLES[day.toordinal() % 2]
+    session.execute(
+        text(f"INSERT INTO {table} (day, key) VALUES (:day, :key) ON CONFLICT (day) DO NOTHING"),
+        {"day": day, "key": secrets.token_bytes(32)},
+    )
+    return bytes(session.execute(text(f"SELECT key FROM {table} WHERE day = :day"), {"day": day}).scalar_one())

@@ -1,0 +1,180 @@
+"""House-keeping: what time alone brings about. The whole retention policy stands in the constants below."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy.orm import Session
+
+from hotspot import limits
+from hotspot.clock import site_day
+from hotspot.directory import Directory
+from sessions import connection_log
+from sessions.heartbeat import listening_since
+from sessions.recheck import recheck
+from sessions.usage import seconds_covered, time_covered
+from sessions.visit import RUNNING, CloseCause, Leg, Visit, VisitState, VoucherDevice, close
+from vouchers.batches import Voucher
+
+# What a running visit needs of its guest's identity goes this soon after it closes ...
+IDENTIFIERS_LIVE = timedelta(minutes=10)
+# ... and the visit itself this soon, when its totals have gone to the voucher.
+CLOSED_VISITS_LIVE = timedelta(hours=24)
+# A portal promise that nobody took up; its refusal is shown that long.
+ASKED_VISITS_LIVE = timedelta(minutes=30)
+# Late Stops of yesterday still find yesterday's key.
+DAY_KEYS_OUTLIVE_DAY = timedelta(hours=1)
+# This many missed accounting intervals are silence.
+SILENT_INTERVALS = 3
+# At most this many rows a round, so that no transaction is long.
+ROWS_A_ROUND = 500
+
+LISTENER = "radius"
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round of house-keeping did."""
+
+    silent: int
+    never_started: int
+    over: int
+    erased: int
+    settled: int
+
+
+def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
+    """Do one round, in the caller's write transaction. Repeating it, or leaving it out for long, does no harm."""
+    listening = listening_since(session, LISTENER, now)
+    done = Round(
+        silent=_close_running(session, directory, _is_silent(listening, now), CloseCause.SILENCE, now),
+        never_started=_close_running(
+            session, directory, _has_not_started(listening, now), CloseCause.NEVER_STARTED, now
+        ),
+        over=_end_what_is_over(session, directory, now),
+        erased=_erase_identifiers(session, now),
+        settled=_settle(session, now),
+    )
+    _forget_asked(session, now)
+    _forget_devices(session, now)
+    _destroy_old_day_keys(session, directory, now)
+    limits.forget_expired(session, now)
+    return done
+
+
+def _is_silent(listening: datetime, now: datetime) -> ColumnElement[bool]:
+    """Unheard for three intervals, all of which somebody listened. Interval lengths differ, so each has its own cutoff."""
+    cutoffs = []
+    for seconds in (60, 300, 600, 1200, 3600):
+        cutoff = now - timedelta(seconds=SILENT_INTERVALS * seconds)
+        if listening <= cutoff:
+            cutoffs.append(and_(Visit.interim_seconds <= seconds, Visit.last_heard_at < cutoff))
+    return and_(Visit.state == VisitState.OPEN, or_(*cutoffs)) if cutoffs else Visit.id.is_(None)
+
+
+def _has_not_started(listening: datetime, now: datetime) -> ColumnElement[bool]:
+    """Reserved, and no accounting came in time although somebody listened."""
+    return and_(Visit.state == VisitState.RESERVED, Visit.reserved_until < now, Visit.reserved_at >= listening)
+
+
+def _close_running(
+    session: Session, directory: Directory, condition: ColumnElement[bool], cause: CloseCause, now: datetime
+) -> int:
+    query = select(Visit).where(condition).order_by(Visit.id).limit(ROWS_A_ROUND)
+    visits = session.scalars(query.with_for_update(skip_locked=True)).all()
+    legs = _legs_of(session, [visit.id for visit in visits])
+    for visit in visits:
+        if visit.site_id in directory.sites:
+            close(session, directory.sites[visit.site_id], visit, legs.get(visit.id, ()), cause, now)
+    return len(visits)
+
+
+def _legs_of(session: Session, visit_ids: list[int]) -> dict[int, list[Leg]]:
+    legs: dict[int, list[Leg]] = {}
+    for leg in session.scalars(select(Leg).where(Leg.visit_id.in_(visit_ids))) if visit_ids else ():
+        legs.setdefault(leg.visit_id, []).append(leg)
+    return legs
+
+
+def _end_what_is_over(session: Session, directory: Directory, now: datetime) -> int:
+    """The PoP's own clock is the last word on time, whatever the NAS does with its Session-Timeout."""
+    ended = or_(Voucher.ends_at <= now, Voucher.revoked_at.is_not(None), Voucher.clock == "online")
+    query = (
+        select(Visit)
+        .join(Voucher, Voucher.id == Visit.voucher_id)
+        .where(Visit.state.in_(RUNNING), ended)
+        .order_by(Visit.id)
+        .limit(ROWS_A_ROUND)
+    )
+    return recheck(session, directory, session.scalars(query.with_for_update(of=Visit, skip_locked=True)).all(), now)
+
+
+def _erase_identifiers(session: Session, now: datetime) -> int:
+    query = select(Visit).where(
+        Visit.state == VisitState.CLOSED,
+        Visit.closed_at < now - IDENTIFIERS_LIVE,
+        or_(Visit.identifiers.is_not(None), Visit.log_reference.is_not(None)),
+    )
+    visits = session.scalars(query.order_by(Visit.id).limit(ROWS_A_ROUND).with_for_update(skip_locked=True)).all()
+    for visit in visits:
+        visit.identifiers = visit.log_reference = None
+    return len(visits)
+
+
+def _settle(session: Session, now: datetime) -> int:
+    """Give old visits' totals to their vouchers and delete them. Vouchers are held before visits, as everywhere."""
+    old = and_(Visit.state == VisitState.CLOSED, Visit.closed_at < now - CLOSED_VISITS_LIVE)
+    due = session.execute(select(Visit.id, Visit.voucher_id).where(old).order_by(Visit.id).limit(ROWS_A_ROUND)).all()
+    voucher_ids = {voucher_id for _id, voucher_id in due if voucher_id}
+    held = select(Voucher).where(Voucher.id.in_(voucher_ids)).order_by(Voucher.id).with_for_update()
+    vouchers = {voucher.id: voucher for voucher in session.scalars(held, execution_options={"populate_existing": True})}
+    going = {visit_id for visit_id, _voucher_id in due}
+    remaining = _times_by_voucher(session, voucher_ids, now)
+    for voucher_id, voucher in vouchers.items():
+        times = remaining.get(voucher_id, [])
+        stays = [interval for visit_id, interval, _octets in times if visit_id not in going]
+        everything = [interval for _visit_id, interval, _octets in times]
+        # What others that stay were online at the same time is counted with them, so that no minute counts twice.
+        voucher.settled_seconds += seconds_covered(everything) - seconds_covered(stays)
+        voucher.settled_octets += sum(octets for visit_id, _interval, octets in times if visit_id in going)
+    session.flush()
+    if going:
+        session.execute(delete(Visit).where(Visit.id.in_(going)))
+    return len(going)
+
+
+def _times_by_voucher(
+    session: Session, voucher_ids: set[int], now: datetime
+) -> dict[int, list[tuple[int, tuple[datetime, datetime], int]]]:
+    """For each voucher, of every leg: its visit, the time it covers, and its octets."""
+    times: dict[int, list[tuple[int, tuple[datetime, datetime], int]]] = {}
+    if not voucher_ids:
+        return times
+    query = select(Visit, Leg).join(Leg, Leg.visit_id == Visit.id).where(Visit.voucher_id.in_(voucher_ids))
+    for visit, leg in session.execute(query):
+        covered = time_covered(leg, visit.runs, visit.interim_seconds, now)
+        octets = leg.octets_from_guest + leg.octets_to_guest
+        times.setdefault(visit.voucher_id or 0, []).append((visit.id, covered, octets))
+    return times
+
+
+def _forget_asked(session: Session, now: datetime) -> None:
+    session.execute(delete(Visit).where(Visit.state == VisitState.ASKED, Visit.asked_at < now - ASKED_VISITS_LIVE))
+
+
+def _forget_devices(session: Session, now: datetime) -> None:
+    """A device is remembered until its voucher ends; a free pass's device until its day is over."""
+    ended = select(Voucher.id).where(or_(Voucher.ends_at < now, Voucher.revoked_at.is_not(None)))
+    session.execute(delete(VoucherDevice).where(VoucherDevice.voucher_id.in_(ended)))
+    session.execute(delete(VoucherDevice).where(VoucherDevice.last_login_at < now - timedelta(days=14)))
+    past = select(Voucher).where(Voucher.free_day < now.date() - timedelta(days=2), Voucher.free_device.is_not(None))
+    for voucher in session.scalars(past.limit(ROWS_A_ROUND)):
+        voucher.free_device = None
+
+
+def _destroy_old_day_keys(session: Session, directory: Directory, now: datetime) -> None:
+    """The key of a day goes once that day is over at every site."""
+    moment = now - DAY_KEYS_OUTLIVE_DAY
+    days = [site_day(moment, site.zone, site.day_ends) for site in directory.sites.values()]
+    if days:
+        connection_log.destroy_day_keys(session, min(days))

@@ -1,0 +1,50 @@
+"""The password of an Access-Request, as PAP or as CHAP (RFC 2865 §5.2, §5.3)."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from pyrad.packet import AuthPacket, PacketError
+
+from radius.packet import Packet
+
+
+@dataclass(frozen=True, repr=False)
+class Pap:
+    """A password that was decrypted."""
+
+    password: str
+
+    def matches(self, candidate: str) -> bool:
+        """Whether `candidate` is the password."""
+        return hmac.compare_digest(self.password.encode(), candidate.encode())
+
+
+@dataclass(frozen=True, repr=False)
+class Chap:
+    """A proof that the other side knows the password."""
+
+    identifier: bytes
+    response: bytes
+    challenge: bytes
+
+    def matches(self, candidate: str) -> bool:
+        """Whether `candidate` is the password."""
+        expected = hashlib.md5(self.identifier + candidate.encode() + self.challenge, usedforsecurity=False).digest()
+        return hmac.compare_digest(self.response, expected)
+
+
+def read_proof(packet: Packet, decoded: AuthPacket) -> Pap | Chap | None:
+    """The proof that a packet carries; None where it carries both, neither or a broken one, which RFC 2865 §4.1 forbids."""
+    pap, chap = packet.first("User-Password"), packet.first("CHAP-Password")
+    if (pap is None) == (chap is None):
+        return None
+    if chap is not None:
+        challenge = packet.first("CHAP-Challenge") or packet.authenticator
+        return Chap(chap[:1], chap[1:], challenge) if len(chap) == 17 else None
+    if not pap or len(pap) > 128:
+        return None
+    try:
+        return Pap(decoded.PwDecrypt(pap))
+    except PacketError:
+        return None

@@ -28,6 +28,7 @@ class Limit(enum.Enum):
 
     GUESSES_BY_DEVICE = (10, timedelta(minutes=10))
     GUESSES_AT_SITE = (300, timedelta(minutes=10))
+    GUESSES_BY_QR = (100, timedelta(minutes=10))
     SIGN_INS_BY_ACCOUNT_AND_ADDRESS = (10, timedelta(minutes=15))
     SIGN_INS_BY_ADDRESS = (50, timedelta(minutes=15))
 

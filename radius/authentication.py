@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from hotspot.directory import Directory, Located, Nowhere, WrongSsid
 from hotspot.keys import Keyring
 from hotspot.mac import Mac
-from hotspot.place import MessageAuthenticatorPolicy, Nas
+from hotspot.place import MessageAuthenticatorPolicy, Nas, announce_change
 from radius.clients import Request
 from radius.credentials import read_proof
 from radius.makes import MAKES
@@ -81,6 +81,7 @@ def _latch_signatures(session: Session, requests: Sequence[Request], now: dateti
     seen = {r.nas.id for r in requests if r.signed and r.nas.message_authenticator is auto and not r.nas.signed}
     if seen:
         session.execute(update(Nas).where(Nas.id.in_(seen), Nas.signed_at.is_(None)).values(signed_at=now))
+        announce_change(session)
 
 
 def _reply(request: Request, outcome: Admitted | Refused | None) -> bytes:

@@ -4,8 +4,10 @@ import selectors
 import socket
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
@@ -25,8 +27,6 @@ from sessions.heartbeat import BEAT_EVERY_SECONDS, beat
 from sessions.housekeeping import LISTENER
 
 MOST_IN_A_BATCH = 256
-# How old the snapshot of the place may be under load; a single request always meets a fresh one.
-DIRECTORY_LIVES_SECONDS = 0.1
 # Another process took the same row or made the same row first: the batch is decided anew on what is true by then.
 MOST_TRIES = 3
 _REPORT_EVERY_SECONDS = 60.0
@@ -43,24 +43,20 @@ class Place:
         self._database, self._keyring = database, keyring
         with database.read() as session:
             self._directory = load_directory(session, keyring)
-        self._checked = time.monotonic()
 
     @property
     def directory(self) -> Directory:
         """The snapshot."""
         return self._directory
 
-    def refresh(self, now: float) -> None:
-        """Look whether the place has changed, unless that was done a moment ago; keep the old one while the database is away."""
-        if now - self._checked < DIRECTORY_LIVES_SECONDS:
-            return
+    def refresh(self) -> None:
+        """Look whether the place has changed: once a batch. Keep the old snapshot while the database is away."""
         try:
             with self._database.read() as session:
                 if current_revision(session) != self._directory.revision:
                     self._directory = load_directory(session, self._keyring)
         except SQLAlchemyError as error:
             log.warning("place not refreshed", error=type(error).__name__)
-        self._checked = now
 
 
 class Port:
@@ -75,7 +71,7 @@ class Port:
 
     def serve(self, now: float) -> None:
         """Take and answer one batch."""
-        self._place.refresh(now)
+        self._place.refresh()
         requests = []
         for datagram in receive(self.bound, MOST_IN_A_BATCH):
             request = self._check(datagram, now)
@@ -104,11 +100,13 @@ class Port:
             return list(self._commit(requests))
         except Discarded:
             pass
-        except OperationalError as error:  # the database is away or overrun: the NAS asks again, or asks the next server
+        except (
+            OperationalError
+        ) as error:  # the database is away or overrun: the NAS asks again, or asks the next server
             log.error("database away", error=type(error).__name__, requests=len(requests))
             return [None] * len(requests)
         except Exception as error:
-            log.error("batch taken apart", error=type(error).__name__, requests=len(requests))
+            log.error("batch taken apart", error=_name(error), requests=len(requests))
         return [self._answer_alone(request) for request in requests]
 
     def _answer_alone(self, request: Request) -> bytes | None:
@@ -118,7 +116,7 @@ class Port:
             self.counts[discarded.cause] += 1
         except Exception as error:  # stay silent: the NAS asks again, and the others are not delayed
             self.counts["failed"] += 1
-            log.error("request failed", error=type(error).__name__, nas=request.nas.name)
+            log.error("request failed", error=_name(error), nas=request.nas.name)
         return None
 
     def _commit(self, requests: Sequence[Request]) -> list[bytes]:
@@ -137,6 +135,12 @@ class Port:
             if octets is not None:
                 self.counts["answered"] += 1
                 reply(self.bound, request.datagram, octets)
+
+
+def _name(error: Exception) -> str:
+    """An exception's kind and the line it came from; its message might hold a guest's data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
 
 
 class RadiusServer:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from hotspot.directory import Directory, Located, NasRecord
 from hotspot.keys import Keyring, Purpose
 from hotspot.mac import Mac
-from hotspot.place import Nas
+from hotspot.place import Nas, announce_change
 from sessions.recheck import recheck
 from sessions.recipients import find_recipients
 from sessions.visit import (
@@ -241,3 +241,4 @@ def _note_accounting(session: Session, records: Iterable[Record], now: datetime)
         session.execute(
             update(Nas).where(Nas.id.in_(silent), Nas.accounting_heard_at.is_(None)).values(accounting_heard_at=now)
         )
+        announce_change(session)

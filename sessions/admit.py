@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hotspot.clock import end_of_site_day, site_day
 from hotspot.database import new_public_id
@@ -81,7 +81,7 @@ class _Grant:
     wish: Wish
     account: Account
     granted: Granted
-    visit: Visit | None
+    visit: Visit
 
 
 class _Round:
@@ -115,9 +115,7 @@ class _Round:
                 granted.append((position, result))
         self._write()
         for position, grant in granted:
-            visit = grant.visit
-            assert visit is not None
-            outcomes[position] = Admitted(visit.handle, grant.granted, visit.interim_seconds)
+            outcomes[position] = Admitted(grant.visit.handle, grant.granted, grant.visit.interim_seconds)
         return outcomes
 
     def _load(self, wishes: list[Wish]) -> None:
@@ -173,22 +171,18 @@ class _Round:
 
     def _count_places(self, wishes: list[Wish]) -> None:
         """Count who holds a place, now that nobody else can take one."""
-        pools = {w.site.id for w in wishes if w.login.located.access_point is None}
-        running = Visit.state.in_(RUNNING)
-        by_point = self.session.execute(
-            select(Visit.access_point_id, func.count())
-            .where(Visit.access_point_id.in_(self.points), running)
-            .group_by(Visit.access_point_id)
+        self.on_point = self._count_running(Visit.access_point_id, set(self.points))
+        self.on_site = self._count_running(
+            Visit.site_id, {w.site.id for w in wishes if not w.login.located.access_point}
         )
-        self.on_point = dict(by_point.tuples().all())
-        by_site = (
-            self.session.execute(
-                select(Visit.site_id, func.count()).where(Visit.site_id.in_(pools), running).group_by(Visit.site_id)
-            )
-            if pools
-            else ()
-        )
-        self.on_site = {site_id: count for site_id, count in by_site}
+
+    def _count_running(
+        self, column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None], ids: set[int]
+    ) -> dict[int, int]:
+        if not ids:
+            return {}
+        query = select(column, func.count()).where(column.in_(ids), Visit.state.in_(RUNNING)).group_by(column)
+        return {id: count for id, count in self.session.execute(query) if id is not None}
 
     def _decide(self, wish: Wish) -> _Grant | Refused | None:
         """Decide one login; None when it has to wait for what this round is about to write."""
@@ -218,10 +212,9 @@ class _Round:
         return None
 
     def _account(self, wish: Wish) -> Account:
-        if wish.voucher_id:
-            return self.accounts[wish.voucher_id]
         article = wish.free_pass
-        assert article is not None
+        if article is None:
+            return self.accounts[wish.voucher_id or 0]
         key = (wish.site.id, article.id, wish.device)
         if key not in self.free_accounts:
             ends = end_of_site_day(self.now, wish.site.zone, wish.site.day_ends)
@@ -235,10 +228,8 @@ class _Round:
     def _place(self, wish: Wish) -> PlaceFacts:
         located = wish.login.located
         points = [self.points[id] for id in _counted_points(located) if id in self.points]
-        if located.access_point:
-            occupied = self.on_point.get(located.access_point.id, 0)
-        else:
-            occupied = self.on_site.get(wish.site.id, 0)
+        point = located.access_point
+        occupied = self.on_point.get(point.id, 0) if point else self.on_site.get(wish.site.id, 0)
         return PlaceFacts(
             site=wish.site,
             capacity=sum(point.capacity for point in points),
@@ -264,9 +255,15 @@ class _Round:
             account.running.discard(other.device or b"")
         self._take(wish, visit if visit is current else None)
         account.running.add(wish.device)
-        grant = _Grant(wish, account, granted, visit)
+        grant = _Grant(wish, account, granted, visit or self._new_visit(wish))
         self.grants.append(grant)
         return grant
+
+    def _new_visit(self, wish: Wish) -> Visit:
+        """A visit that no portal has asked for."""
+        return Visit(
+            handle=new_public_id(), site_id=wish.site.id, way=wish.way, state=VisitState.ASKED, asked_at=self.now
+        )
 
     def _leave(self, visit: Visit, site: SiteRecord, cause: CloseCause) -> None:
         self.closings.append((visit, site, cause))
@@ -318,13 +315,9 @@ class _Round:
             voucher.code_ciphertext = None
 
     def _reserve(self, grant: _Grant) -> None:
-        wish, voucher = grant.wish, grant.account.voucher
-        visit = grant.visit
-        if visit is None:
-            visit = grant.visit = Visit(handle=new_public_id(), site_id=wish.site.id, way=wish.way, asked_at=self.now)
-            visit.state = VisitState.ASKED
-            visit.pass_id = voucher.pass_id
-            self.session.add(visit)
+        wish, voucher, visit = grant.wish, grant.account.voucher, grant.visit
+        self.session.add(visit)
+        visit.pass_id = voucher.pass_id
         point = wish.login.located.access_point
         visit.voucher_id = voucher.id
         visit.device = wish.device

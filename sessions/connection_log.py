@@ -11,7 +11,22 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Date, ForeignKey, Index, Integer, LargeBinary, String, delete, text
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    TableClause,
+    column,
+    delete,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot.clock import site_day
@@ -21,7 +36,10 @@ from hotspot.directory import SiteRecord
 TOKEN_OCTETS = 8
 _TIME_STEP = timedelta(minutes=5)
 _OCTET_STEP = 100_000
-_DAY_TABLES = ("log_day_key_even", "log_day_key_odd")
+_DAY_TABLES = tuple(
+    table(name, column("day", Date), column("key", LargeBinary)) for name in ("log_day_key_even", "log_day_key_odd")
+)
+_TRUNCATE = {"log_day_key_even": "TRUNCATE log_day_key_even", "log_day_key_odd": "TRUNCATE log_day_key_odd"}
 
 
 class LogEntry(Base):
@@ -83,23 +101,23 @@ def destroy_day_keys(session: Session, before: date) -> None:
     """Destroy the keys of all days before `before`: from then on their entries are anonymous."""
     folder = _key_folder(session)
     if folder is None:
-        for table in _DAY_TABLES:
-            _destroy_in_table(session, table, before)
+        for keys in _DAY_TABLES:
+            _destroy_in_table(session, keys, before)
         return
     for path in folder.glob("????-??-??.key"):
         if path.stem < before.isoformat():
             path.unlink(missing_ok=True)
 
 
-def _destroy_in_table(session: Session, table: str, before: date) -> None:
+def _destroy_in_table(session: Session, keys: TableClause, before: date) -> None:
     """TRUNCATE, since a deleted row would stay in the table's file; a key that is still needed is written anew."""
-    rows = session.execute(text(f"SELECT day, key FROM {table}")).all()
+    rows = session.execute(select(keys.c.day, keys.c.key)).all()
     if all(day >= before for day, _key in rows):
         return
-    session.execute(text(f"TRUNCATE {table}"))
+    session.execute(text(_TRUNCATE[keys.name]))
     for day, key in rows:
         if day >= before:
-            session.execute(text(f"INSERT INTO {table} (day, key) VALUES (:day, :key)"), {"day": day, "key": key})
+            session.execute(insert(keys).values(day=day, key=key))
 
 
 def _token(day_key: bytes, site_id: int, device: bytes) -> bytes:
@@ -135,9 +153,7 @@ def _day_key_in_file(folder: Path, day: date) -> bytes:
 
 def _day_key_in_table(session: Session, day: date) -> bytes:
     """Race: of two transactions that make the day's key, the second waits for the first and reads its key."""
-    table = _DAY_TABLES[day.toordinal() % 2]
-    session.execute(
-        text(f"INSERT INTO {table} (day, key) VALUES (:day, :key) ON CONFLICT (day) DO NOTHING"),
-        {"day": day, "key": secrets.token_bytes(32)},
-    )
-    return bytes(session.execute(text(f"SELECT key FROM {table} WHERE day = :day"), {"day": day}).scalar_one())
+    keys = _DAY_TABLES[day.toordinal() % 2]
+    fresh = insert(keys).values(day=day, key=secrets.token_bytes(32))
+    session.execute(fresh.on_conflict_do_nothing(index_elements=["day"]))
+    return bytes(session.execute(select(keys.c.key).where(keys.c.day == day)).scalar_one())

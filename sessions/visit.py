@@ -52,6 +52,7 @@ class CloseCause(enum.StrEnum):
 LOST_TOUCH = (CloseCause.SILENCE, CloseCause.NEVER_STARTED, CloseCause.NAS_RESTART)
 
 _is_running = text("state IN ('reserved', 'open')")
+_is_pending = text("done_at IS NULL")
 
 
 class Visit(Base):
@@ -59,11 +60,20 @@ class Visit(Base):
 
     __tablename__ = "visit"
     __table_args__ = (
-        Index("uq_visit_running_device", "site_id", "device", unique=True, sqlite_where=_is_running, postgresql_where=_is_running),
-        Index("ix_visit_running_access_point", "access_point_id", sqlite_where=_is_running, postgresql_where=_is_running),
+        Index(
+            "uq_visit_running_device",
+            "site_id",
+            "device",
+            unique=True,
+            sqlite_where=_is_running,
+            postgresql_where=_is_running,
+        ),
+        Index(
+            "ix_visit_running_access_point", "access_point_id", sqlite_where=_is_running, postgresql_where=_is_running
+        ),
         Index("ix_visit_site_device", "site_id", "device"),
         Index("ix_visit_state", "state", "closed_at"),
-    )  # fmt: skip
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     handle: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
@@ -135,9 +145,9 @@ class Disconnect(Base):
 
     __tablename__ = "disconnect"
     __table_args__ = (
-        Index("uq_disconnect_pending", "visit_id", unique=True, sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
-        Index("ix_disconnect_due", "due_at", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
-    )  # fmt: skip
+        Index("uq_disconnect_pending", "visit_id", unique=True, sqlite_where=_is_pending, postgresql_where=_is_pending),
+        Index("ix_disconnect_due", "due_at", sqlite_where=_is_pending, postgresql_where=_is_pending),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     visit_id: Mapped[int] = mapped_column(ForeignKey("visit.id", ondelete="CASCADE"))

@@ -54,7 +54,7 @@ class VoucherFacts:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a voucher has used: octets in both directions, seconds online (the union over devices), devices with a running visit."""
+    """What a voucher has used: octets both ways, seconds online (the union over devices), and who runs on it now."""
 
     octets: int = 0
     seconds: int = 0

@@ -34,6 +34,9 @@ class VoucherState(enum.StrEnum):
     REVOKED = "revoked"
 
 
+_is_free = text("free_day IS NOT NULL")
+
+
 class Batch(Identified, Base):
     """Vouchers issued together."""
 
@@ -54,7 +57,7 @@ class Voucher(Identified, TermsColumns, Base):
     __table_args__ = (
         UniqueConstraint("site_id", "pass_id", "free_device", "free_day"),
         Index("ix_voucher_site_id_id", "site_id", "id"),
-        Index("ix_voucher_free_day", "free_day", postgresql_where=text("free_day IS NOT NULL"), sqlite_where=text("free_day IS NOT NULL")),
+        Index("ix_voucher_free_day", "free_day", postgresql_where=_is_free, sqlite_where=_is_free),
     )  # fmt: skip
 
     serial: Mapped[str | None] = mapped_column(String(12), unique=True)
@@ -142,7 +145,9 @@ def _unused_serials(session: Session, count: int) -> list[str]:
     chosen: set[str] = set()
     while len(chosen) < count:
         chosen |= {new_serial() for _ in range(count - len(chosen))}
-        chosen -= {taken for taken in session.scalars(select(Voucher.serial).where(Voucher.serial.in_(chosen))) if taken}
+        chosen -= {
+            taken for taken in session.scalars(select(Voucher.serial).where(Voucher.serial.in_(chosen))) if taken
+        }
     return list(chosen)
 
 
@@ -236,4 +241,4 @@ def count_vouchers(session: Session, site_ids: Sequence[int]) -> dict[int, int]:
         )
         .group_by(Voucher.site_id)
     )
-    return {site_id: count for site_id, count in rows}
+    return {row[0]: row[1] for row in rows}

@@ -90,14 +90,14 @@ class Pass(Identified, TermsColumns, Base):
     __table_args__ = (
         CheckConstraint("site_id IS NULL OR customer_id IS NULL", name="one_scope"),
         *(
-            Index(f"uq_pass_slug_{scope}", "slug", *columns, unique=True, sqlite_where=text(where), postgresql_where=text(where))
+            Index(f"uq_pass_slug_{scope}", "slug", *columns, unique=True, sqlite_where=where, postgresql_where=where)
             for scope, columns, where in (
-                ("site", ["site_id"], "site_id IS NOT NULL AND retired_at IS NULL"),
-                ("customer", ["customer_id"], "customer_id IS NOT NULL AND retired_at IS NULL"),
-                ("everywhere", [], "site_id IS NULL AND customer_id IS NULL AND retired_at IS NULL"),
+                ("site", ["site_id"], text("site_id IS NOT NULL AND retired_at IS NULL")),
+                ("customer", ["customer_id"], text("customer_id IS NOT NULL AND retired_at IS NULL")),
+                ("everywhere", [], text("site_id IS NULL AND customer_id IS NULL AND retired_at IS NULL")),
             )
         ),
-    )  # fmt: skip
+    )
 
     slug: Mapped[str] = mapped_column(String(40))
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"), index=True)

@@ -133,12 +133,13 @@ class Database:
 
 
 def _create_engine(url: str) -> Engine:
+    """An engine whose errors do not repeat the values of a statement: they may be a guest's."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, pool_size=10)
+        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10)
     if parsed.database:
         _create_private_file(Path(parsed.database))
-    engine = create_engine(parsed)
+    engine = create_engine(parsed, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

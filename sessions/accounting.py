@@ -125,7 +125,8 @@ class _Batch:
         name = self.keyring.hash(Purpose.SESSIONS, record.acct_session_id)
         names = set(self.keyring.hashes(Purpose.SESSIONS, record.acct_session_id))
         known = [leg for leg in self.legs[visit.id] if leg.nas_id == record.nas.id and leg.session in names]
-        latest = max(known, key=lambda leg: leg.ordinal, default=None)
+        begun = [leg for leg in known if leg.started_at <= record.at] or known[:1]
+        latest = max(begun, key=lambda leg: leg.ordinal, default=None)
         if latest and not (
             record.status is Status.START and latest.stopped_at is not None and record.at > latest.stopped_at
         ):
@@ -135,7 +136,7 @@ class _Batch:
             nas_id=record.nas.id,
             access_point_id=self._access_point_id(record, visit),
             session=name,
-            ordinal=latest.ordinal + 1 if latest else 0,
+            ordinal=len(known),
             started_at=record.at if record.status is Status.START else self._started(record),
             last_heard_at=self.now,
             seconds=0,
@@ -187,16 +188,16 @@ class _Batch:
         visit.last_heard_at = self.now
         if visit.state is VisitState.RESERVED:
             visit.state = VisitState.OPEN
-        elif visit.state is VisitState.CLOSED and self._goes_on(record, visit) and self._place_is_its_own(visit):
+        elif visit.state is VisitState.CLOSED and self._goes_on(visit, leg) and self._place_is_its_own(visit):
             reopen(self.session, visit)
         if visit.runs:
             self.touched[visit.id] = visit
 
     @staticmethod
-    def _goes_on(record: Record, visit: Visit) -> bool:
+    def _goes_on(visit: Visit, leg: Leg) -> bool:
         """Accounting after closing: the NAS was out of touch, or the guest began a new leg after its Stop."""
         return visit.close_cause in LOST_TOUCH or (
-            visit.close_cause is CloseCause.STOPPED and record.status is Status.START
+            visit.close_cause is CloseCause.STOPPED and visit.current_leg_id == leg.id
         )
 
     def _place_is_its_own(self, visit: Visit) -> bool:

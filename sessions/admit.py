@@ -93,6 +93,7 @@ class _Round:
         self.session, self.keyring, self.interim_seconds, self.now = session, keyring, interim_seconds, now
         self.wishes = wishes
         self.grants: list[_Grant] = []
+        self.granted_visits: set[Visit | None] = set()
         self.closings: list[tuple[Visit, SiteRecord, CloseCause]] = []
 
     def run(self) -> dict[int, Outcome | Refused]:
@@ -186,6 +187,8 @@ class _Round:
 
     def _decide(self, wish: Wish) -> _Grant | Refused | None:
         """Decide one login; None when it has to wait for what this round is about to write."""
+        if wish.visit in self.granted_visits:
+            return None
         account = self._account(wish)
         if wish.visit and (used := self._used_ticket(wish, wish.visit)):
             return used
@@ -199,7 +202,7 @@ class _Round:
         if isinstance(decision, Refused):
             return decision
         displaced = self._displaced(wish, decision.displaces)
-        if any(grant.visit in displaced for grant in self.grants):
+        if self.granted_visits.intersection(displaced):
             return None
         return self._grant(wish, account, decision, current, displaced)
 
@@ -257,6 +260,7 @@ class _Round:
         account.running.add(wish.device)
         grant = _Grant(wish, account, granted, visit or self._new_visit(wish))
         self.grants.append(grant)
+        self.granted_visits.add(grant.visit)
         return grant
 
     def _new_visit(self, wish: Wish) -> Visit:

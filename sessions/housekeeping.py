@@ -3,18 +3,21 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, false, or_, select
 from sqlalchemy.orm import Session
 
 from hotspot import limits
 from hotspot.clock import site_day
 from hotspot.directory import Directory
+from hotspot.place import Nas
 from sessions import connection_log
+from sessions.admit import ACCOUNTING_GRACE
 from sessions.heartbeat import listening_since
 from sessions.recheck import recheck
 from sessions.usage import seconds_covered, time_covered
 from sessions.visit import RUNNING, CloseCause, Leg, Visit, VisitState, VoucherDevice, close
 from vouchers.batches import Voucher
+from vouchers.passes import Clock
 
 # What a running visit needs of its guest's identity goes this soon after it closes ...
 IDENTIFIERS_LIVE = timedelta(minutes=10)
@@ -26,6 +29,8 @@ ASKED_VISITS_LIVE = timedelta(minutes=30)
 DAY_KEYS_OUTLIVE_DAY = timedelta(hours=1)
 # This many missed accounting intervals are silence.
 SILENT_INTERVALS = 3
+# Accounting intervals in seconds; a visit is treated as the next longer one of these.
+INTERVAL_CLASSES = (60, 300, 600, 1200, 3600)
 # At most this many rows a round, so that no transaction is long.
 ROWS_A_ROUND = 500
 
@@ -41,6 +46,7 @@ class Round:
     over: int
     erased: int
     settled: int
+    nas_without_accounting: frozenset[str]
 
 
 def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
@@ -54,6 +60,7 @@ def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
         over=_end_what_is_over(session, directory, now),
         erased=_erase_identifiers(session, now),
         settled=_settle(session, now),
+        nas_without_accounting=_nas_without_accounting(session, now),
     )
     _forget_asked(session, now)
     _forget_devices(session, now)
@@ -63,18 +70,36 @@ def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
 
 
 def _is_silent(listening: datetime, now: datetime) -> ColumnElement[bool]:
-    """Unheard for three intervals, all of which somebody listened. Interval lengths differ, so each has its own cutoff."""
-    cutoffs = []
-    for seconds in (60, 300, 600, 1200, 3600):
-        cutoff = now - timedelta(seconds=SILENT_INTERVALS * seconds)
-        if listening <= cutoff:
-            cutoffs.append(and_(Visit.interim_seconds <= seconds, Visit.last_heard_at < cutoff))
-    return and_(Visit.state == VisitState.OPEN, or_(*cutoffs)) if cutoffs else Visit.id.is_(None)
+    """Unheard for three intervals, all of which somebody listened. Intervals differ, so each class has its own cutoff."""
+    cutoffs = [
+        and_(
+            Visit.interim_seconds <= seconds, Visit.last_heard_at < now - timedelta(seconds=SILENT_INTERVALS * seconds)
+        )
+        for seconds in INTERVAL_CLASSES
+        if listening <= now - timedelta(seconds=SILENT_INTERVALS * seconds)
+    ]
+    return and_(Visit.state == VisitState.OPEN, or_(false(), *cutoffs))
 
 
 def _has_not_started(listening: datetime, now: datetime) -> ColumnElement[bool]:
-    """Reserved, and no accounting came in time although somebody listened."""
-    return and_(Visit.state == VisitState.RESERVED, Visit.reserved_until < now, Visit.reserved_at >= listening)
+    """Reserved, and no accounting came in time although somebody listened that long."""
+    heard_out = [
+        Visit.interim_seconds <= seconds
+        for seconds in INTERVAL_CLASSES
+        if listening <= now - timedelta(seconds=seconds) - ACCOUNTING_GRACE
+    ]
+    return and_(Visit.state == VisitState.RESERVED, Visit.reserved_until < now, or_(false(), *heard_out))
+
+
+def _nas_without_accounting(session: Session, now: datetime) -> frozenset[str]:
+    """NAS with guests whose accounting is overdue, and which were never heard to account."""
+    overdue = Visit.reserved_at < now - timedelta(seconds=INTERVAL_CLASSES[1]) - ACCOUNTING_GRACE
+    query = (
+        select(Nas.name)
+        .join(Visit, Visit.nas_id == Nas.id)
+        .where(Nas.accounting_heard_at.is_(None), Visit.state == VisitState.RESERVED, overdue)
+    )
+    return frozenset(session.scalars(query.distinct()))
 
 
 def _close_running(
@@ -98,7 +123,7 @@ def _legs_of(session: Session, visit_ids: list[int]) -> dict[int, list[Leg]]:
 
 def _end_what_is_over(session: Session, directory: Directory, now: datetime) -> int:
     """The PoP's own clock is the last word on time, whatever the NAS does with its Session-Timeout."""
-    ended = or_(Voucher.ends_at <= now, Voucher.revoked_at.is_not(None), Voucher.clock == "online")
+    ended = or_(Voucher.ends_at <= now, Voucher.revoked_at.is_not(None), Voucher.clock == Clock.ONLINE)
     query = (
         select(Visit)
         .join(Voucher, Voucher.id == Visit.voucher_id)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from hotspot.errors import SetupError
@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=_user_data_dir, description="Folder for the database, keys and the spool.")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data folder.")
     database_url_file: Path | None = Field(None, description="File that holds the database URL.")
-    secret_key: str = Field("", description="Master key, 32 characters or more; empty means a file in the data folder.")
+    secret_key: str = Field("", description="Master key, 16 characters or more, better 32; empty means a file in the data folder.")
     secret_key_file: Path | None = Field(None, description="File that holds the master key.")
     portal_bind: str = Field("127.0.0.1:8080", description="host:port the portal listens on.")
     portal_url: str = Field("", description="Address guests and gateways reach the portal at; empty follows the bind.")
@@ -46,14 +46,18 @@ class Settings(BaseSettings):
         for name in SECRETS_FROM_FILES:
             path = values.get(f"{name}_file")
             if path and not values.get(name):
-                values[name] = Path(path).read_text().strip()
+                try:
+                    values[name] = Path(path).read_text().strip()
+                except (OSError, ValueError) as error:
+                    raise ValueError(f"SURFPASS_{name.upper()}_FILE cannot be read: {error}") from error
         return values
 
-    @model_validator(mode="after")
-    def _key_is_long_enough(self) -> "Settings":
-        if self.secret_key and len(self.secret_key) < 32:
-            raise ValueError("secret_key needs 32 characters or more")
-        return self
+    @field_validator("secret_key")
+    @classmethod
+    def _key_is_long_enough(cls, key: str) -> str:
+        if key and len(key) < 16:
+            raise ValueError("16 characters or more are needed")
+        return key
 
     @property
     def database(self) -> str:
@@ -87,8 +91,8 @@ def load_settings(config: Path | None = None) -> Settings:
         return FromFile()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        raise SetupError("bad-setting", f"SURFPASS_{name}: {first['msg']}.") from error
+        setting = f"SURFPASS_{'_'.join(str(part) for part in first['loc']).upper()}: " if first["loc"] else ""
+        raise SetupError("bad-setting", f"{setting}{first['msg'].removeprefix('Value error, ')}.") from error
     except (OSError, ValueError) as error:
         raise SetupError("bad-setting", f"The settings cannot be read: {error}.") from error
 

@@ -78,8 +78,10 @@ def account(
 class _Batch:
     def __init__(self, session: Session, keyring: Keyring, directory: Directory, now: datetime) -> None:
         self.session, self.keyring, self.directory, self.now = session, keyring, directory, now
+        self.visits: dict[int, Visit] = {}
         self.legs: dict[int, list[Leg]] = {}
         self.touched: dict[int, Visit] = {}
+        self.newest: dict[int, Leg] = {}
 
     def take(self, records: Sequence[Record]) -> Report:
         visits = find_recipients(self.session, self.keyring, records, self.now)
@@ -93,6 +95,9 @@ class _Batch:
             else:
                 self._apply(record, visit)
         self.session.flush()
+        for visit_id, leg in self.newest.items():
+            self.visits[visit_id].current_leg_id = leg.id
+        self.session.flush()
         recheck(self.session, self.directory, self.touched.values(), self.now)
         return Report(taken=len(records) - orphans, orphans=orphans)
 
@@ -103,6 +108,7 @@ class _Batch:
         query = select(Visit).where(Visit.id.in_(visit_ids)).order_by(Visit.id).with_for_update()
         held = self.session.scalars(query, execution_options={"populate_existing": True}).all()
         for visit in held:
+            self.visits[visit.id] = visit
             self.legs[visit.id] = []
         legs = select(Leg).where(Leg.visit_id.in_(visit_ids)).order_by(Leg.id)
         for leg in self.session.scalars(legs, execution_options={"populate_existing": True}):
@@ -144,7 +150,6 @@ class _Batch:
             octets_to_guest=0,
         )
         self.session.add(leg)
-        self.session.flush()
         self.legs[visit.id].append(leg)
         self._make_current(visit, leg, record)
         return leg
@@ -161,10 +166,10 @@ class _Batch:
 
     def _make_current(self, visit: Visit, leg: Leg, record: Record) -> None:
         """The leg that began last is where the guest is now; a late Start of the old access point changes nothing."""
-        current = next((one for one in self.legs[visit.id] if one.id == visit.current_leg_id), None)
+        current = self._current(visit)
         if current and current.started_at > leg.started_at:
             return
-        visit.current_leg_id = leg.id
+        self.newest[visit.id] = leg
         visit.identifiers = Identifiers(
             user_name=record.user_name,
             mac=record.device.value if record.device else "",
@@ -176,11 +181,16 @@ class _Batch:
             visit.access_point_id = leg.access_point_id
             visit.nas_id = record.nas.id
 
+    def _current(self, visit: Visit) -> Leg | None:
+        """The leg the guest is on: one of this batch has no number yet."""
+        stored = (leg for leg in self.legs[visit.id] if leg.id is not None and leg.id == visit.current_leg_id)
+        return self.newest.get(visit.id) or next(stored, None)
+
     def _stop(self, record: Record, visit: Visit, leg: Leg) -> None:
         leg.stopped_at = leg.stopped_at or record.at
         leg.terminate_cause = record.terminate_cause
         visit.opened_at = visit.opened_at or leg.started_at
-        if visit.runs and visit.current_leg_id == leg.id:
+        if visit.runs and self._current(visit) is leg:
             self._close(visit, CloseCause.STOPPED)
 
     def _keep_open(self, record: Record, visit: Visit, leg: Leg) -> None:
@@ -193,12 +203,10 @@ class _Batch:
         if visit.runs:
             self.touched[visit.id] = visit
 
-    @staticmethod
-    def _goes_on(visit: Visit, leg: Leg) -> bool:
+    def _goes_on(self, visit: Visit, leg: Leg) -> bool:
         """Accounting after closing: the NAS was out of touch, or the guest began a new leg after its Stop."""
-        return visit.close_cause in LOST_TOUCH or (
-            visit.close_cause is CloseCause.STOPPED and visit.current_leg_id == leg.id
-        )
+        begun_again = visit.close_cause is CloseCause.STOPPED and self._current(visit) is leg
+        return begun_again or visit.close_cause in LOST_TOUCH
 
     def _place_is_its_own(self, visit: Visit) -> bool:
         """Whether the device has not come back on another visit meanwhile."""

@@ -1,0 +1,129 @@
+"""What a guest asks for at the portal, looked at before the gateway is bothered: a courtesy, since RADIUS decides again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from hotspot import limits
+from hotspot.clock import end_of_site_day, site_day
+from hotspot.directory import Located, SiteRecord
+from hotspot.keys import Keyring
+from hotspot.mac import Mac
+from hotspot.place import AccessPoint
+from sessions.admit import RETURNS_WITHIN
+from sessions.login import guess_counters
+from sessions.usage import load_accounts, voucher_facts
+from sessions.visit import LOST_TOUCH, RUNNING, Visit, VisitState
+from vouchers.admission import DeviceFacts, Granted, PlaceFacts, Reason, Refused, Usage, decide
+from vouchers.batches import Voucher, find_by_code, free_voucher
+from vouchers.codes import Code, Mistyped
+from vouchers.passes import Pass
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A voucher, or a free pass, that a device wants to use at a place; `device` is None where nothing proves which it is."""
+
+    located: Located
+    device: bytes | None
+    voucher: Voucher | None = None
+    free_pass: Pass | None = None
+    swaps: bool = False
+
+
+def redeem(
+    session: Session, keyring: Keyring, site: SiteRecord, typed: str, device: Mac | None, now: datetime
+) -> Voucher | Refused:
+    """The voucher whose code was typed at `site`. A wrong code counts as a guess, a mistyped one does not.
+
+    The caller commits even when the answer is a refusal, else guesses would be free.
+    """
+    try:
+        code = Code.parse(typed)
+    except Mistyped:
+        return Refused(Reason.MISTYPED)
+    counters = guess_counters(site, str(device) if device else None)
+    if limits.reached(session, keyring, counters, now):
+        return Refused(Reason.TOO_MANY_TRIES)
+    voucher = find_by_code(session, keyring, code)
+    if voucher is None:
+        limits.hit(session, keyring, counters, now)
+        return Refused(Reason.UNKNOWN_CODE)
+    return voucher
+
+
+def preview(session: Session, wanted: Wanted, now: datetime) -> Granted | Refused:
+    """What RADIUS would say now; nothing is locked or promised.
+
+    A device that is not known may be one that holds the place or the voucher already: then only what holds for every
+    device is refused here, and a swap is offered where the pass allows one, since it does no harm.
+    """
+    voucher, usage = _account(session, wanted, now)
+    site = wanted.located.site
+    facts, place = voucher_facts(voucher), _place(session, wanted.located)
+    if wanted.device:
+        returns = _returns(session, site.id, wanted.device, now)
+        return decide(facts, usage, DeviceFacts(wanted.device, returns, wanted.swaps), place, now)
+    anyone = DeviceFacts(b"", returns=True, swaps=wanted.swaps)
+    decision = decide(facts, usage, anyone, place, now)
+    if isinstance(decision, Refused) and decision.reason is Reason.IN_USE and not decision.can_swap:
+        return decide(facts, _alone(usage), anyone, place, now)
+    return decision
+
+
+def _alone(usage: Usage) -> Usage:
+    return Usage(octets=usage.octets, seconds=usage.seconds)
+
+
+def _account(session: Session, wanted: Wanted, now: datetime) -> tuple[Voucher, Usage]:
+    voucher = wanted.voucher or _free_pass_taken(session, wanted, now)
+    if voucher.id is None:
+        return voucher, Usage()
+    return voucher, load_accounts(session, [voucher], now)[voucher.id].usage
+
+
+def _free_pass_taken(session: Session, wanted: Wanted, now: datetime) -> Voucher:
+    """The voucher that stands for this device's free pass today; one that is not stored while there is none."""
+    site, article = wanted.located.site, wanted.free_pass
+    if article is None:
+        raise ValueError("neither a voucher nor a free pass is wanted")
+    day = site_day(now, site.zone, site.day_ends)
+    taken = wanted.device and session.scalar(
+        select(Voucher).where(
+            Voucher.site_id == site.id,
+            Voucher.pass_id == article.id,
+            Voucher.free_device == wanted.device,
+            Voucher.free_day == day,
+        )
+    )
+    ends = end_of_site_day(now, site.zone, site.day_ends)
+    return taken or free_voucher(article, site.id, wanted.device or b"", day, ends)
+
+
+def _returns(session: Session, site_id: int, device: bytes, now: datetime) -> bool:
+    """Whether the device holds a place or had one until just now."""
+    until_just_now = or_(Visit.closed_at > now - RETURNS_WITHIN, Visit.close_cause.in_(LOST_TOUCH))
+    closed = (Visit.state == VisitState.CLOSED) & until_just_now
+    found = select(Visit.id).where(
+        Visit.site_id == site_id, Visit.device == device, or_(Visit.state.in_(RUNNING), closed)
+    )
+    return session.scalar(found.limit(1)) is not None
+
+
+def _place(session: Session, located: Located) -> PlaceFacts:
+    """The access point, or all of the site's where it is not known which."""
+    point = located.access_point
+    ids = (point.id,) if point else located.site.access_point_ids
+    points = session.execute(
+        select(AccessPoint.capacity, AccessPoint.capacity_is_soft).where(AccessPoint.id.in_(ids))
+    ).all()
+    here = Visit.access_point_id == point.id if point else Visit.site_id == located.site.id
+    occupied = session.scalar(select(func.count()).select_from(Visit).where(here, Visit.state.in_(RUNNING)))
+    return PlaceFacts(
+        site=located.site,
+        capacity=sum(capacity for capacity, _soft in points),
+        occupied=occupied or 0,
+        soft=bool(points) and all(soft for _capacity, soft in points),
+    )

@@ -1,0 +1,67 @@
+"""How vouchers stand: what staff and guests are shown of their state, what they used and what is left."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from hotspot.directory import Directory
+from sessions.usage import Account, load_accounts
+from vouchers.admission import MOST_SECONDS, Granted, limits_of
+from vouchers.batches import Voucher, VoucherState
+
+
+@dataclass(frozen=True)
+class VoucherStatus:
+    """A voucher at one moment. What is left is None where nothing limits it, and 0 once the voucher gives nothing more.
+
+    An unused voucher's `seconds_left` is what it would give if it were first used now. `devices` have a running visit.
+    """
+
+    state: VoucherState
+    octets_used: int
+    octets_left: int | None
+    seconds_used: int
+    seconds_left: int | None
+    devices: int
+
+
+def voucher_status(session: Session, directory: Directory, voucher: Voucher, now: datetime) -> VoucherStatus:
+    """How one voucher stands at `now`."""
+    return voucher_statuses(session, directory, [voucher], now)[voucher.id]
+
+
+def voucher_statuses(
+    session: Session, directory: Directory, vouchers: Iterable[Voucher], now: datetime
+) -> dict[int, VoucherStatus]:
+    """How these vouchers stand at `now`, by voucher id; one query for all."""
+    accounts = load_accounts(session, vouchers, now)
+    return {id_: _status(directory, account, now) for id_, account in accounts.items()}
+
+
+def _status(directory: Directory, account: Account, now: datetime) -> VoucherStatus:
+    site = directory.sites.get(account.voucher.site_id)
+    usage = account.usage
+    limits = limits_of(account.facts, usage, site, now, least_seconds=1) if site else None
+    gives = limits if isinstance(limits, Granted) else None
+    return VoucherStatus(
+        state=_state(account.voucher, gives),
+        octets_used=usage.octets,
+        octets_left=gives.octets_left if gives else 0,
+        seconds_used=usage.seconds,
+        seconds_left=_limited(gives.seconds_left) if gives else 0,
+        devices=len(usage.running),
+    )
+
+
+def _state(voucher: Voucher, gives: Granted | None) -> VoucherState:
+    if voucher.revoked_at:
+        return VoucherState.REVOKED
+    if gives is None:
+        return VoucherState.OVER
+    return VoucherState.IN_USE if voucher.first_used_at else VoucherState.UNUSED
+
+
+def _limited(seconds: int) -> int | None:
+    return None if seconds >= MOST_SECONDS else seconds

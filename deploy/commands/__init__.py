@@ -1,0 +1,55 @@
+"""The `surfpass` command."""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+
+from deploy.commands.access_points import ap
+from deploy.commands.base import SurfpassGroup, config_option
+from deploy.commands.customers import customer, user
+from deploy.commands.demo_ap import demo_ap
+from deploy.commands.keys import keys
+from deploy.commands.legal import legal
+from deploy.commands.nas import nas
+from deploy.commands.passes import pass_
+from deploy.commands.services import demo, housekeeping, migrate, portal, radius, run
+from deploy.commands.sites import site
+from deploy.commands.vouchers import voucher
+from deploy.installation import Installation
+
+
+def _version() -> str:
+    try:
+        return version("surfpass")
+    except PackageNotFoundError:
+        return "unknown: not installed"
+
+
+@click.group(cls=SurfpassGroup)
+@config_option
+@click.version_option(_version(), prog_name="surfpass")
+@click.pass_context
+def cli(context: click.Context, config: Path | None) -> None:
+    """The software of a central hotspot PoP: captive portal, Surf Pass vouchers and RADIUS for many venues.
+
+    \b
+    surfpass run                 everything, in the foreground; with a demo if the database is empty
+    surfpass COMMAND --help      says more about a command
+
+    Settings come from the environment (SURFPASS_*) or from --config; docs/settings.md lists them.
+    """
+    installation = context.obj = Installation(config)
+    context.call_on_close(installation.close)
+
+
+for command in (
+    *(migrate, run, portal, radius, housekeeping, demo, demo_ap),
+    *(customer, user, site, ap, nas, pass_, voucher, legal, keys),
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The entry point."""
+    cli.main(prog_name="surfpass")

@@ -1,0 +1,145 @@
+"""The kinds of values that options take."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, tzinfo
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from hotspot.mac import Mac
+from hotspot.place import LoginWay
+
+LARGEST_FILE = 1_000_000
+
+
+class MacType(click.ParamType[Mac]):
+    """A MAC address in any spelling."""
+
+    name = "MAC"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Mac:
+        try:
+            return value if isinstance(value, Mac) else Mac.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class PriceType(click.ParamType[int]):
+    """A gross price such as 4.90, in cents."""
+
+    name = "PRICE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            cents = Decimal(value) * 100
+            if cents.is_finite() and cents == cents.to_integral_value():
+                return int(cents)
+        except InvalidOperation:
+            pass
+        self.fail(f"{value[:40]!r} is not a price such as 4.90", param, ctx)
+
+
+class MomentType(click.ParamType[datetime]):
+    """A moment in ISO 8601; one without an offset is completed by the command, which knows the zone."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value[:40]!r} is not a time such as 2026-08-31T22:00 or 2026-08-31T22:00+02:00", param, ctx)
+
+
+class HourType(click.ParamType[time]):
+    """A time of day, HH:MM."""
+
+    name = "HH:MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> time:
+        if isinstance(value, time):
+            return value
+        try:
+            return datetime.strptime(value, "%H:%M").time()  # noqa: DTZ007  a wall clock has no zone
+        except ValueError:
+            self.fail(f"{value[:40]!r} is not a time of day such as 04:00", param, ctx)
+
+
+class LoginsType(click.ParamType[tuple[LoginWay, ...]]):
+    """Ways to log in, separated by commas."""
+
+    name = "ticket,voucher,mac"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[LoginWay, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(dict.fromkeys(LoginWay(one.strip()) for one in value.split(",")))
+        except ValueError:
+            self.fail(f"{value[:40]!r} is not a list of {', '.join(LoginWay)}", param, ctx)
+
+
+@dataclass(frozen=True)
+class LanguageFile:
+    """A text file for one language."""
+
+    language: str
+    text: str
+
+
+class LanguageFileType(click.ParamType[LanguageFile]):
+    """LANGUAGE=FILE."""
+
+    name = "LANGUAGE=FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> LanguageFile:
+        if isinstance(value, LanguageFile):
+            return value
+        language, equals, path = value.partition("=")
+        if not equals:
+            self.fail(f"{value[:40]!r} is not LANGUAGE=FILE such as de=terms.txt", param, ctx)
+        return LanguageFile(language, read_text(TEXT_FILE.convert(path, param, ctx)))
+
+
+TEXT_FILE = click.File("r", encoding="utf-8-sig")
+
+
+def one_of(kind: type[StrEnum]) -> click.Choice[str]:
+    """A choice by value; click by itself offers the names of an enum's members."""
+    return click.Choice([member.value for member in kind])
+
+
+def in_zone(moment: datetime, zone: tzinfo) -> datetime:
+    """The moment as it is meant: where it has no offset, on the clock of `zone`."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def read_text(file: IO[str]) -> str:
+    """The content of a text file; wrong use when it is too large or not UTF-8."""
+    name = Path(str(getattr(file, "name", "the input"))).name
+    try:
+        text = file.read(LARGEST_FILE + 1)
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{name}: not a text in UTF-8") from error
+    if len(text) > LARGEST_FILE:
+        raise click.UsageError(f"{name}: larger than {LARGEST_FILE} characters")
+    return text
+
+
+def secret_of(name: str, value: str | None, file: IO[str] | None) -> str | None:
+    """A secret given as an option or in a file, without the line's end; None where neither is; wrong use for both."""
+    if value is not None and file is not None:
+        raise click.UsageError(f"give --{name} or --{name}-file, not both")
+    return read_text(file).rstrip("\r\n") if file is not None else value
+
+
+def only_one(**given: object) -> None:
+    """Wrong use when more than one of these options is given."""
+    named = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise click.UsageError(f"give only one of {', '.join(named)}")

@@ -1,0 +1,117 @@
+"""surfpass voucher."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import click
+from sqlalchemy.orm import Session
+
+from deploy.commands.base import pass_installation
+from deploy.commands.output import Shown, format_of_many, format_of_one, print_many, print_one
+from deploy.installation import Installation
+from hotspot.audit import COMMAND_LINE
+from hotspot.directory import load_directory
+from hotspot.enrolment import find_site
+from hotspot.place import Site
+from sessions.endings import end_visits
+from sessions.status import VoucherStatus, voucher_status
+from sessions.visit import CloseCause
+from vouchers.batches import Voucher, find_voucher, issue, revoke
+from vouchers.passes import Pass, find_pass
+
+
+@click.group()
+def voucher() -> None:
+    """Vouchers: the codes that guests type."""
+
+
+@voucher.command("issue")
+@click.option("--site", "slug", required=True, help="The site they are good at.")
+@click.option("--pass", "slug_of_pass", required=True, help="What they give: the slug of a pass offered there.")
+@click.option("--count", required=True, type=int, help="How many.")
+@click.option("--note", default="", help="A note on the batch, for staff.")
+@format_of_many
+@pass_installation
+def issue_(installation: Installation, slug: str, slug_of_pass: str, count: int, note: str, form: str) -> None:
+    """Issue vouchers, and print their codes.
+
+    \b
+    surfpass voucher issue --site markt --pass day --count 50 --format csv > codes.csv
+    """
+    with installation.write() as work:
+        site = find_site(work.session, slug)
+        article = find_pass(work.session, site, slug_of_pass)
+        issued = issue(work.session, COMMAND_LINE, work.keyring, site, article, count, work.now, note)
+        rows: list[Shown] = [
+            {
+                "code": one.code.printed,
+                "serial": one.serial,
+                "pass": article.slug,
+                "site": site.slug,
+                "good_until": one.voucher.good_until,
+            }
+            for one in issued
+        ]
+    print_many(("code", "serial", "pass", "site", "good_until"), rows, form)
+
+
+@voucher.command("show")
+@click.argument("code_or_serial", metavar="CODE|SERIAL")
+@format_of_one
+@pass_installation
+def show(installation: Installation, code_or_serial: str, form: str) -> None:
+    """Show how a voucher stands: its state, what was used and what is left."""
+    with installation.read() as work:
+        found = find_voucher(work.session, work.keyring, code_or_serial)
+        directory = load_directory(work.session, work.keyring)
+        status = voucher_status(work.session, directory, found, work.now)
+        names = _names(work.session, found)
+    print_one(_show(found, names, status), form)
+
+
+@dataclass(frozen=True)
+class _Names:
+    site: str
+    article: str
+
+
+def _names(session: Session, found: Voucher) -> _Names:
+    return _Names(session.get_one(Site, found.site_id).slug, session.get_one(Pass, found.pass_id).slug)
+
+
+def _show(found: Voucher, names: _Names, status: VoucherStatus) -> Shown:
+    moments: dict[str, datetime | None] = {
+        "good_until": found.good_until,
+        "first_used_at": found.first_used_at,
+        "ends_at": found.ends_at,
+    }
+    return {
+        "serial": found.serial,
+        "state": status.state,
+        "pass": names.article,
+        "site": names.site,
+        "octets_used": status.octets_used,
+        "octets_left": status.octets_left,
+        "seconds_used": status.seconds_used,
+        "seconds_left": status.seconds_left,
+        "devices": status.devices,
+        "devices_allowed": found.devices,
+        **moments,
+    }
+
+
+@voucher.command("revoke")
+@click.argument("code_or_serial", metavar="CODE|SERIAL")
+@format_of_one
+@pass_installation
+def revoke_(installation: Installation, code_or_serial: str, form: str) -> None:
+    """Make a voucher worthless, and end the visits that run on it."""
+    with installation.write() as work:
+        found = find_voucher(work.session, work.keyring, code_or_serial)
+        customer_id = work.session.get_one(Site, found.site_id).customer_id
+        revoke(work.session, COMMAND_LINE, found, customer_id, work.now)
+        ended = end_visits(work.session, found.id, CloseCause.REVOKED, work.now)
+    if form == "json":
+        print_one({"serial": found.serial, "state": "revoked", "visits_to_end": ended}, form)
+    else:
+        click.echo(f"Voucher {found.serial} is revoked; {ended} visits on it are being ended.")

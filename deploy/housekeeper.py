@@ -1,0 +1,35 @@
+"""House-keeping as a process: a round every few seconds, whatever happened in the round before."""
+
+import threading
+
+import structlog
+
+from deploy.installation import Installation
+from hotspot.directory import load_directory
+from hotspot.errors import SurfpassError
+from sessions.housekeeping import Round, keep_house
+
+ROUND_EVERY_SECONDS = 10.0
+
+log = structlog.get_logger("housekeeping")
+
+
+def run(installation: Installation, stop: threading.Event) -> None:
+    """Keep house until `stop` is set. What fails is tried again in the next round: nothing in it is lost meanwhile."""
+    keyring, database = installation.keyring(), installation.database
+    while not stop.is_set():
+        try:
+            with database.write() as session:
+                done = keep_house(session, load_directory(session, keyring), installation.clock())
+            _report(done)
+        except SurfpassError as error:
+            log.error("round failed", error=type(error).__name__, code=error.code)
+        except Exception:
+            log.exception("round failed")
+        stop.wait(ROUND_EVERY_SECONDS)
+
+
+def _report(done: Round) -> None:
+    counts = {name: count for name, count in vars(done).items() if count}
+    if counts:
+        log.info("round", **counts)

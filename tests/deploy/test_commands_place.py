@@ -1,0 +1,188 @@
+"""Customers, users, sites, access points and NAS by the command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from hotspot.database import Database
+from hotspot.directory import load_directory
+from hotspot.keys import Keyring
+from hotspot.people import User, check_password
+from radius.makes import MAKES
+from tests.deploy.conftest import Surfpass
+
+Json = Callable[..., Any]
+PASSWORD = "a password of tests"
+
+
+def test_every_add_prints_a_sentence_or_the_new_object(surfpass: Surfpass, surfpass_json: Json) -> None:
+    assert surfpass("customer", "add", "--name", "A").stdout.startswith("Added customer A (id ")
+    added = surfpass_json("customer", "add", "--name", "B")
+    assert added["name"] == "B"
+    assert len(added["id"]) == 16
+    assert [one["name"] for one in surfpass_json("customer", "list")] == ["A", "B"]
+
+
+def test_a_site_takes_all_its_options(surfpass: Surfpass, surfpass_json: Json) -> None:
+    surfpass("customer", "add", "--name", "A")
+    added = surfpass_json(
+        *("site", "add", "--customer", "A", "--slug", "wiese", "--name", "Festwiese", "--kind", "multi"),
+        *("--ssid", "Wiese", "--timezone", "Europe/Vienna", "--line", "GFO-W0100", "--day-ends", "05:30"),
+        *("--address", "Am Anger 1", "--latitude", "50.9", "--longitude", "-7.1", "--privacy-mode"),
+    )
+    del added["id"]
+    assert added == {
+        "slug": "wiese",
+        "name": "Festwiese",
+        "kind": "multi",
+        "customer": "A",
+        "ssids": ["Wiese"],
+        "timezone": "Europe/Vienna",
+        "day_ends": "05:30",
+        "line": "GFO-W0100",
+        "address": "Am Anger 1",
+        "latitude": 50.9,
+        "longitude": -7.1,
+        "privacy_mode": True,
+        "portal_url": "http://127.0.0.1:8080/g/wiese",
+    }
+    assert "wiese" in surfpass("site", "list").stdout
+    assert surfpass("site", "list", "--format", "csv").stdout.splitlines()[0].startswith("id,slug,name,kind")
+
+
+def test_a_user_gets_the_password_of_the_file(surfpass: Surfpass, database: Database, tmp_path: Path) -> None:
+    surfpass("customer", "add", "--name", "A")
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\nand a note\n")
+    options = ("user", "add", "--role", "owner", "--customer", "A", "--password-file")
+    shown = surfpass(*options, str(file), "--email", "One@Example.org", "--format", "json").stdout
+    surfpass(*options, "-", "--email", "two@example.org", input=PASSWORD)
+    assert PASSWORD not in shown
+    assert json.loads(shown)["email"] == "one@example.org"
+    assert set(json.loads(shown)) == {"id", "email", "role", "customer"}
+    with database.read() as session:
+        for email in ("one@example.org", "two@example.org"):
+            assert check_password(session.scalar(select(User).where(User.email == email)), PASSWORD)
+
+
+def test_an_access_point_is_found_by_each_of_its_radios(
+    surfpass_json: Json, markt: str, database: Database, keyring: Keyring
+) -> None:
+    added = surfpass_json(
+        *("ap", "add", "--site", markt, "--name", "Bar", "--mac", "02:00:00:00:00:01", "--mac", "0200.0000.0002"),
+        *("--capacity", "7", "--nas-identifier", "bar", "--soft", "--outdoor"),
+    )
+    assert added["macs"] == ["02-00-00-00-00-01", "02-00-00-00-00-02"]
+    assert (added["capacity"], added["soft"], added["outdoor"]) == (7, True, True)
+    with database.read() as session:
+        assert len(load_directory(session, keyring).by_mac) == 2
+    assert surfpass_json("ap", "list", "--site", markt) == [added]
+
+
+def test_a_second_access_point_on_a_single_site_is_refused(surfpass: Surfpass, markt: str) -> None:
+    surfpass("ap", "add", "--site", markt, "--name", "Bar", "--mac", "020000000001")
+    refused = surfpass("ap", "add", "--site", markt, "--name", "Hof", "--mac", "020000000002", code=1)
+    assert "at most 1" in refused.stderr
+
+
+@pytest.mark.parametrize("make", MAKES)
+def test_a_nas_of_every_make_is_added_and_its_secrets_are_never_shown(surfpass_json: Json, make: str) -> None:
+    added = surfpass_json(
+        *("nas", "add", "--name", "Gateway", "--network", "127.0.0.1/32", "--make", make, "--secret", "rather secret"),
+        *("--uam-secret", "also secret", "--gateway-address", "10.1.0.1:3990", "--gateway-address", "10.2.0.1:3990"),
+        *("--nas-identifier", "gw", "--message-authenticator", "auto", "--login", "ticket,voucher"),
+    )
+    assert added["coa_port"] == MAKES[make].coa_port
+    assert added["gateway_addresses"] == ["10.1.0.1:3990", "10.2.0.1:3990"]
+    assert added["logins"] == ["ticket", "voucher"]
+    assert "secret" not in json.dumps(added)
+    assert "secret" not in json.dumps(surfpass_json("nas", "list"))
+
+
+def test_secrets_come_from_files_without_the_end_of_the_line(
+    surfpass: Surfpass, database: Database, keyring: Keyring, markt: str, tmp_path: Path
+) -> None:
+    secret, uam = tmp_path / "secret", tmp_path / "uam"
+    secret.write_text(" a secret with spaces \n")
+    uam.write_text("the UAM secret\r\n")
+    surfpass(
+        *("nas", "add", "--name", "G", "--network", "10.1.0.0/24", "--make", "coovachilli", "--grain", "site"),
+        *("--site", markt, "--secret-file", str(secret), "--uam-secret-file", str(uam), "--coa-port", "3799"),
+    )
+    with database.read() as session:
+        (nas,) = load_directory(session, keyring).nas
+    assert (nas.secret, nas.uam_secret) == (b" a secret with spaces ", "the UAM secret")
+
+
+WRONG_USES = {
+    "an unknown option": ("site", "add", "--bogus"),
+    "a missing option": ("customer", "add"),
+    "a bad MAC": ("ap", "add", "--site", "markt", "--name", "Bar", "--mac", "02-00"),
+    "a missing file": ("ap", "import", "--site", "markt", "/nonexistent.csv"),
+    "an unknown make": (
+        "nas",
+        "add",
+        "--name",
+        "N",
+        "--network",
+        "10.0.0.0/8",
+        "--make",
+        "acme",
+        "--secret",
+        "secret99",
+    ),
+    "no secret": ("nas", "add", "--name", "N", "--network", "10.0.0.0/8", "--make", "generic"),
+    "an unknown way to log in": (
+        *("nas", "add", "--name", "N", "--network", "10.0.0.0/8", "--make", "generic"),
+        *("--secret", "secret99", "--login", "ticket,magic"),
+    ),
+    "an unknown command": ("sites",),
+    "a missing configuration": ("--config", "/nonexistent.toml", "site", "list"),
+    "an hour that is none": (
+        *("site", "add", "--customer", "A", "--slug", "s", "--name", "N", "--kind", "multi"),
+        *("--ssid", "S", "--day-ends", "25:00"),
+    ),
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG_USES.values(), ids=WRONG_USES)
+def test_wrong_use_ends_with_code_2_and_one_sentence(surfpass: Surfpass, arguments: tuple[str, ...]) -> None:
+    surfpass(*arguments, code=2)
+
+
+REFUSALS = {
+    "an unknown customer": (
+        *("site", "add", "--customer", "Nobody", "--slug", "s", "--name", "N", "--kind", "multi", "--ssid", "S"),
+    ),
+    "an unknown site": ("ap", "add", "--site", "nowhere", "--name", "Bar", "--mac", "020000000001"),
+    "a short secret": (
+        "nas",
+        "add",
+        "--name",
+        "N",
+        "--network",
+        "10.0.0.0/8",
+        "--make",
+        "generic",
+        "--secret",
+        "short",
+    ),
+    "a network that is none": (
+        *("nas", "add", "--name", "N", "--network", "10.0.0.1/8", "--make", "generic", "--secret", "secret99"),
+    ),
+    "a gateway address that is none": (
+        *("nas", "add", "--name", "N", "--network", "10.0.0.0/8", "--make", "generic", "--secret", "secret99"),
+        *("--gateway-address", "10.0.0.1"),
+    ),
+    "an unknown voucher": ("voucher", "show", "000000000"),
+    "a mistyped code": ("voucher", "revoke", "AAAA-AAAA-AAA"),
+}
+
+
+@pytest.mark.parametrize("arguments", REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_ends_with_code_1_and_one_sentence(surfpass: Surfpass, arguments: tuple[str, ...]) -> None:
+    surfpass(*arguments, code=1)

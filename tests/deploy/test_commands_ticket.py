@@ -1,0 +1,223 @@
+"""Passes, vouchers, legal texts and keys by the command line."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from hotspot.clock import utc_now
+from hotspot.database import Database
+from hotspot.keys import Keyring
+from hotspot.legal import LegalKind, current_version
+from hotspot.place import LoginWay
+from sessions.visit import Disconnect, Leg, Visit, VisitState
+from tests.conftest import SECRET_KEY
+from tests.deploy.conftest import Surfpass, runner_with
+from tests.factories import a_nas
+from vouchers.batches import Voucher, find_voucher
+from vouchers.codes import Code
+
+Json = Callable[..., Any]
+PASS = ("pass", "add", "--name", "P", "--slug", "p")
+
+
+def test_a_pass_takes_all_its_options(surfpass_json: Json, markt: str) -> None:
+    added = surfpass_json(
+        *(*PASS, "--clock", "online", "--minutes", "90", "--megabytes", "500", "--down-kbit", "10000"),
+        *("--up-kbit", "2000", "--devices", "3", "--replace", "--good-days", "30", "--return-days", "7"),
+        *("--price", "4.90", "--site", markt),
+    )
+    del added["id"]
+    assert added == {
+        "slug": "p",
+        "name": "P",
+        "clock": "online",
+        "minutes": 90,
+        "until": None,
+        "megabytes": 500,
+        "down_kbit": 10000,
+        "up_kbit": 2000,
+        "devices": 3,
+        "replace": True,
+        "free": False,
+        "good_days": 30,
+        "return_days": 7,
+        "price": "4.90",
+        "currency": "EUR",
+        "site": "markt",
+        "customer": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("scope", "until", "meant"),
+    [
+        (("--site", "markt"), "2036-08-31T22:00", "2036-08-31T22:00:00+02:00"),
+        (("--site", "markt"), "2036-12-31", "2036-12-31T00:00:00+01:00"),
+        ((), "2036-08-31T22:00", "2036-08-31T22:00:00+00:00"),
+        (("--site", "markt"), "2036-08-31T22:00-05:00", "2036-08-31T22:00:00-05:00"),
+    ],
+)
+def test_an_end_without_an_offset_is_on_the_sites_clock(
+    surfpass_json: Json, markt: str, scope: tuple[str, ...], until: str, meant: str
+) -> None:
+    added = surfpass_json(*PASS, "--clock", "until", "--until", until, *scope)
+    assert datetime.fromisoformat(added["until"]) == datetime.fromisoformat(meant)
+
+
+@pytest.mark.parametrize(("price", "shown"), [("4.90", "4.90"), ("0.07", "0.07"), ("1e1", "10.00"), ("3", "3.00")])
+def test_a_price_is_read_to_the_cent(surfpass_json: Json, price: str, shown: str) -> None:
+    added = surfpass_json(*PASS, "--clock", "first-use", "--minutes", "60", "--price", price)
+    assert added["price"] == shown
+
+
+@pytest.mark.parametrize("price", ["4.905", "4,90", "free", "NaN", "Infinity"])
+def test_a_price_that_is_none_is_wrong_use(surfpass: Surfpass, price: str) -> None:
+    surfpass(*PASS, "--clock", "first-use", "--minutes", "60", "--price", price, code=2)
+
+
+def test_a_pass_has_one_scope_and_terms_that_can_be_kept(surfpass: Surfpass, markt: str) -> None:
+    both = ("--site", markt, "--customer", "Gasthof am Markt")
+    surfpass(*PASS, "--clock", "first-use", "--minutes", "60", *both, code=2)
+    assert "--minutes" in surfpass(*PASS, "--clock", "first-use", code=1).stderr
+    assert "past" in surfpass(*PASS, "--clock", "until", "--until", "2001-01-01", code=1).stderr
+
+
+def test_passes_are_listed_everywhere_and_where_they_are_offered(
+    surfpass: Surfpass, surfpass_json: Json, markt: str
+) -> None:
+    surfpass(*PASS, "--clock", "first-use", "--minutes", "60", "--customer", "Gasthof am Markt")
+    everywhere = surfpass_json("pass", "list")
+    assert [(one["slug"], one["site"], one["customer"]) for one in everywhere] == [
+        ("day", "markt", None),
+        ("p", None, "Gasthof am Markt"),
+    ]
+    assert len(surfpass_json("pass", "list", "--site", markt)) == 2
+
+
+def test_vouchers_are_issued_in_each_format_and_their_codes_work(
+    surfpass: Surfpass, surfpass_json: Json, markt: str, database: Database, keyring: Keyring
+) -> None:
+    wanted = ("voucher", "issue", "--site", markt, "--pass", "day", "--count", "2")
+    issued = surfpass_json(*wanted)
+    assert [set(one) for one in issued] == [{"code", "serial", "pass", "site", "good_until"}] * 2
+    with database.read() as session:
+        for one in issued:
+            assert Code.parse(one["code"]).printed == one["code"]
+            assert find_voucher(session, keyring, one["code"]).serial == one["serial"]
+    assert surfpass(*wanted, "--format", "csv").stdout.splitlines()[0] == "code,serial,pass,site,good_until"
+    assert len(surfpass(*wanted).stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "10001"])
+def test_too_few_or_too_many_vouchers_are_refused(surfpass: Surfpass, markt: str, count: str) -> None:
+    surfpass("voucher", "issue", "--site", markt, "--pass", "day", "--count", count, code=1)
+
+
+def test_an_unused_voucher_shows_what_it_would_give(surfpass_json: Json, markt: str) -> None:
+    (issued,) = surfpass_json("voucher", "issue", "--site", markt, "--pass", "day", "--count", "1")
+    shown = surfpass_json("voucher", "show", issued["code"].lower().replace("-", " "))
+    assert shown == surfpass_json("voucher", "show", issued["serial"])
+    assert shown == {
+        "serial": issued["serial"],
+        "state": "unused",
+        "pass": "day",
+        "site": "markt",
+        "octets_used": 0,
+        "octets_left": None,
+        "seconds_used": 0,
+        "seconds_left": 86400,
+        "devices": 0,
+        "devices_allowed": 1,
+        "good_until": issued["good_until"],
+        "first_used_at": None,
+        "ends_at": None,
+    }
+
+
+def test_revoking_makes_a_voucher_worthless_and_has_its_visits_ended(
+    surfpass: Surfpass, surfpass_json: Json, markt: str, database: Database, keyring: Keyring
+) -> None:
+    (issued,) = surfpass_json("voucher", "issue", "--site", markt, "--pass", "day", "--count", "1")
+    go_online(database, keyring, issued["code"])
+    shown = surfpass_json("voucher", "show", issued["serial"])
+    assert (shown["state"], shown["devices"], shown["octets_used"], shown["seconds_used"]) == ("in-use", 1, 3000, 600)
+    assert 82_000 < shown["seconds_left"] < 86_400
+
+    surfpass("voucher", "revoke", issued["code"])
+    surfpass("voucher", "revoke", issued["serial"])
+    shown = surfpass_json("voucher", "show", issued["serial"])
+    assert (shown["state"], shown["seconds_left"], shown["octets_left"]) == ("revoked", 0, 0)
+    with database.read() as session:
+        assert len(session.scalars(select(Disconnect)).all()) == 1
+
+
+def go_online(database: Database, keyring: Keyring, code: str) -> None:
+    """Put a visit on a voucher, with one leg of ten minutes and 3000 octets that has stopped."""
+    now = utc_now() - timedelta(minutes=20)
+    with database.write() as session:
+        voucher: Voucher = find_voucher(session, keyring, code)
+        nas = a_nas(session, keyring)
+        voucher.first_used_at, voucher.ends_at = now, now + timedelta(days=1)
+        visit = Visit(
+            site_id=voucher.site_id,
+            nas_id=nas.id,
+            pass_id=voucher.pass_id,
+            voucher_id=voucher.id,
+            way=LoginWay.TICKET,
+            state=VisitState.OPEN,
+            device=b"a device",
+            asked_at=now,
+            reserved_at=now,
+            opened_at=now,
+            last_heard_at=now,
+        )
+        session.add(visit)
+        session.flush()
+        leg = Leg(visit_id=visit.id, nas_id=nas.id, session=b"session", ordinal=0, started_at=now, last_heard_at=now)
+        leg.stopped_at = now + timedelta(minutes=10)
+        leg.seconds, leg.octets_from_guest, leg.octets_to_guest = 600, 1000, 2000
+        session.add(leg)
+
+
+def test_a_legal_text_is_published_in_versions(
+    surfpass: Surfpass, surfpass_json: Json, database: Database, tmp_path: Path
+) -> None:
+    german, english = tmp_path / "de.txt", tmp_path / "en.txt"
+    german.write_text("\ufeffGrüß Gott.\n", encoding="utf-8")
+    english.write_text("Hello.\n")
+    options = ("legal", "publish", "--kind", "imprint", "--text", f"de={german}")
+    assert surfpass_json(*options, "--text", f"en={english}")["number"] == 1
+    future = surfpass_json(*options, "--valid-from", "2099-01-01T00:00")
+    assert (future["number"], future["valid_from"]) == (2, "2099-01-01T00:00:00+00:00")
+    with database.read() as session:
+        version = current_version(session, LegalKind.IMPRINT, datetime.now(UTC))
+        assert version is not None
+        assert (version.text("de").body, version.text("en").body) == ("Grüß Gott.\n", "Hello.\n")
+    surfpass("legal", "publish", "--kind", "imprint", "--text", f"fr={german}", code=1)
+    surfpass("legal", "publish", "--kind", "imprint", "--text", str(german), code=2)
+
+
+def test_after_rewrapping_only_the_new_key_opens_the_database(
+    surfpass: Surfpass, surfpass_environment: dict[str, str]
+) -> None:
+    new_key = SECRET_KEY[::-1]
+    surfpass("keys", "rewrap", "--new-secret-key-file", "-", input="too short", code=1)
+    surfpass("keys", "rewrap", "--new-secret-key-file", "-", input=new_key + "\n")
+    assert "does not fit" in surfpass("customer", "list", code=1).stderr
+    runner_with({**surfpass_environment, "SURFPASS_SECRET_KEY": new_key})("customer", "list")
+
+
+def test_a_key_in_the_data_folder_is_replaced_there(surfpass_environment: dict[str, str], surfpass: Surfpass) -> None:
+    folder = Path(surfpass_environment["SURFPASS_DATA_DIR"])
+    folder.mkdir()
+    (folder / "secret.key").write_text(SECRET_KEY)
+    with_file = runner_with({**surfpass_environment, "SURFPASS_SECRET_KEY": ""})
+    with_file("keys", "rewrap", "--new-secret-key-file", "-", input=SECRET_KEY[::-1])
+    assert (folder / "secret.key").read_text().strip() == SECRET_KEY[::-1]
+    assert (folder / "secret.key").stat().st_mode & 0o777 == 0o600
+    with_file("customer", "list")
+    surfpass("customer", "list", code=1)

@@ -1,0 +1,166 @@
+"""Migrations lead exactly to the models, forwards and backwards, with data in the tables, on both databases."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from deploy.demo import lay_out_demo
+from deploy.installation import Installation
+from deploy.migrate import downgrade, migrate, require_newest_schema, upgrade
+from deploy.schema import COMPARISON, DAY_KEY_TABLES, METADATA
+from hotspot.clock import utc_now
+from hotspot.database import Database
+from hotspot.errors import SetupError
+from hotspot.legal import LegalKind, current_version
+from hotspot.settings import Settings
+from tests.conftest import SECRET_KEY
+from tests.deploy.processes import inherited_environment
+from tests.postgres import PostgresServer
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database in which there is nothing."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+        yield database
+        database.dispose()
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = f"empty_{tmp_path.name.lower()}".replace("-", "_")[:60]
+    database = Database(server.create_database(name))
+    yield database
+    database.dispose()
+    server.drop_database(name)
+
+
+def catalogue(connection: Connection) -> set[tuple[str, ...]]:
+    """Every column, constraint and index as the database itself describes it, without the table of revisions."""
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(text("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+        return {(kind, name, *clauses(sql)) for kind, name, table, sql in rows if table != "alembic_version"}
+    described = """
+        SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+          FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+        UNION ALL SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+        UNION ALL SELECT 'column', table_name, column_name,
+                  concat_ws(' ', data_type, character_maximum_length, is_nullable, column_default)
+          FROM information_schema.columns WHERE table_schema = 'public'
+    """
+    ours = {"alembic_version", *DAY_KEY_TABLES}
+    return {tuple(row) for row in connection.execute(text(described)) if row[1] not in ours}
+
+
+def clauses(sql: str) -> list[str]:
+    """The columns and constraints of a CREATE statement, in the order of the alphabet."""
+    found, depth = [""], 0
+    for character in " ".join(sql.replace('"', "").split()):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if (character, depth) in {(",", 1), ("(", 1), (")", 0)}:
+            found.append("")
+        else:
+            found[-1] += character
+    return sorted(clause.strip() for clause in found)
+
+
+def test_migrations_and_models_agree(empty_database: Database) -> None:
+    upgrade(empty_database)
+    with empty_database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"target_metadata": METADATA, **COMPARISON})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_migrations_make_the_very_tables_that_the_models_describe(empty_database: Database) -> None:
+    """Alembic's own comparison overlooks CHECK constraints and conditions of indexes."""
+    upgrade(empty_database)
+    with empty_database.engine.connect() as connection:
+        migrated = catalogue(connection)
+    downgrade(empty_database, "base")
+    METADATA.create_all(empty_database.engine)
+    with empty_database.engine.connect() as connection:
+        assert migrated == catalogue(connection)
+    assert len(migrated) > 30
+
+
+def test_migrations_go_up_down_and_up_again_with_data_in_the_tables(empty_database: Database, tmp_path: Path) -> None:
+    url = empty_database.url.render_as_string(hide_password=False)
+    environment_free = Settings(database_url=url, data_dir=tmp_path / "data", secret_key=SECRET_KEY)
+    for _ in range(2):
+        migrate(environment_free)
+        installation = Installation()
+        installation.__dict__["settings"] = environment_free
+        lay_out_demo(installation)
+        installation.close()
+        downgrade(empty_database, "base")
+        assert inspect(empty_database.engine).get_table_names() == ["alembic_version"]
+
+
+def test_day_keys_are_in_tables_that_no_backup_holds(postgres_server: PostgresServer) -> None:
+    database = Database(postgres_server.create_database("day_keys"))
+    upgrade(database)
+    with database.engine.connect() as connection:
+        query = text("SELECT relpersistence FROM pg_class WHERE relname LIKE 'log_day_key_%' AND relkind = 'r'")
+        assert list(connection.execute(query).scalars()) == ["u", "u"]
+    database.dispose()
+    postgres_server.drop_database("day_keys")
+
+
+def test_migrate_twice_is_migrate_once_and_a_portal_has_terms_of_use(empty_database: Database, tmp_path: Path) -> None:
+    settings = Settings(
+        database_url=empty_database.url.render_as_string(hide_password=False),
+        data_dir=tmp_path / "data",
+        secret_key=SECRET_KEY,
+    )
+    migrate(settings)
+    migrate(settings)
+    with empty_database.read() as session:
+        terms = current_version(session, LegalKind.TERMS, utc_now())
+        assert terms is not None
+        assert terms.number == 1
+        assert {one.language for one in terms.texts} == {"de", "en"}
+        assert session.scalar(text("SELECT count(*) FROM data_key")) == 7
+
+
+def test_another_secret_key_is_named_at_once(empty_database: Database, tmp_path: Path) -> None:
+    url = empty_database.url.render_as_string(hide_password=False)
+    migrate(Settings(database_url=url, data_dir=tmp_path, secret_key=SECRET_KEY))
+    with pytest.raises(SetupError, match="does not fit this database"):
+        migrate(Settings(database_url=url, data_dir=tmp_path, secret_key=SECRET_KEY[::-1]))
+
+
+def test_a_database_of_another_version_is_told_from_one_not_set_up(empty_database: Database) -> None:
+    with pytest.raises(SetupError, match="not set up yet"):
+        require_newest_schema(empty_database)
+    upgrade(empty_database)
+    require_newest_schema(empty_database)
+    with empty_database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SetupError, match="newer version"):
+        require_newest_schema(empty_database)
+
+
+def test_several_machines_may_migrate_at_once(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    url = postgres_server.create_database("at_once")
+    environment = {"SURFPASS_DATABASE_URL": url, "SURFPASS_DATA_DIR": str(tmp_path), "SURFPASS_SECRET_KEY": SECRET_KEY}
+    command = [sys.executable, "-m", "deploy", "migrate"]
+    processes = [
+        subprocess.Popen(
+            command, env=inherited_environment() | environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        _out, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, b"")
+    database = Database(url)
+    with database.read() as session:
+        assert session.scalar(text("SELECT count(*) FROM data_key")) == 7
+        assert session.scalar(text("SELECT count(*) FROM legal_version")) == 1
+    database.dispose()
+    postgres_server.drop_database("at_once")

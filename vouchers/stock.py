@@ -1,0 +1,45 @@
+"""Batches as staff look at them: the latest of a site, the vouchers of one."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import and_, case, func, select
+from sqlalchemy.orm import Session
+
+from vouchers.batches import Batch, Voucher
+from vouchers.passes import Pass
+
+
+@dataclass(frozen=True)
+class BatchStock:
+    """A batch, the name of its pass, and how many of its vouchers nobody has used or revoked."""
+
+    batch: Batch
+    pass_name: str
+    unused: int
+
+
+def latest_batches(session: Session, site_id: int, limit: int = 10) -> list[BatchStock]:
+    """The site's latest batches, the newest first; one query."""
+    is_unused = and_(Voucher.first_used_at.is_(None), Voucher.revoked_at.is_(None))
+    rows = session.execute(
+        select(Batch, Pass.name, func.sum(case((is_unused, 1), else_=0)))
+        .join(Pass, Pass.id == Batch.pass_id)
+        .join(Voucher, Voucher.batch_id == Batch.id)
+        .where(Batch.site_id == site_id)
+        .group_by(Batch.id, Pass.name)
+        .order_by(Batch.id.desc())
+        .limit(limit)
+    )
+    return [BatchStock(batch, name, int(unused)) for batch, name, unused in rows]
+
+
+def vouchers_of(session: Session, batch: Batch, *, offset: int, limit: int) -> list[Voucher]:
+    """A part of a batch's vouchers, in the order of issue."""
+    query = select(Voucher).where(Voucher.batch_id == batch.id).order_by(Voucher.id)
+    return list(session.scalars(query.offset(offset).limit(limit)))
+
+
+def batches_by_id(session: Session, ids: Collection[int]) -> dict[int, Batch]:
+    """These batches, by id."""
+    return {batch.id: batch for batch in session.scalars(select(Batch).where(Batch.id.in_(ids)))}

@@ -1,0 +1,82 @@
+"""The HTTP door: builds the Flask application."""
+
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+import structlog
+from flask import Flask, request
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from hotspot.clock import Clock, utc_now
+from hotspot.database import Database
+from hotspot.keys import Keyring, Purpose
+from hotspot.settings import Settings
+from portal import errors, guest, guest_pages, guest_status, headers, health, languages, request_log, staff
+from portal.context import EXTENSION, Portal
+
+# Forms are short; nobody uploads anything here.
+LARGEST_FORM_OCTETS = 64 * 1024
+# The style sheet's address changes with its content, so it may be kept for long.
+STATIC_SECONDS = 7 * 86400
+
+_log = structlog.get_logger("portal")
+_ExceptionInfo = tuple[type, BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class PortalFlask(Flask):
+    """Flask, except that a failure is logged without the address asked for and without values: both may hold secrets."""
+
+    def log_exception(self, exc_info: _ExceptionInfo) -> None:
+        kind, _error, trace = exc_info
+        _log.error(
+            "request failed",
+            rule=str(request.url_rule),
+            error=kind.__name__ if kind else "",
+            trace="".join(traceback.format_tb(trace)),
+        )
+
+
+def create_app(settings: Settings, database: Database, keyring: Keyring, clock: Clock = utc_now) -> Flask:
+    """The portal as a WSGI application."""
+    folder = _templates()
+    app = PortalFlask("portal", template_folder=str(folder), static_folder=str(folder / "static"))
+    app.extensions[EXTENSION] = Portal(settings, database, keyring, clock)
+    _configure(app, settings, keyring)
+    for extension in (request_log, headers, languages, errors, staff):
+        extension.init_app(app)
+    for blueprint in (
+        health.blueprint,
+        guest.blueprint,
+        guest_status.blueprint,
+        guest_pages.blueprint,
+        staff.blueprint,
+    ):
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _configure(app: Flask, settings: Settings, keyring: Keyring) -> None:
+    session_keys = [key.hex() for key in keyring.hashes(Purpose.PAGES, "flask session")]
+    app.config.update(
+        SECRET_KEY=session_keys[0],
+        SECRET_KEY_FALLBACKS=session_keys[1:],
+        SESSION_COOKIE_NAME="surfpass_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.public_portal_url.startswith("https://"),
+        MAX_CONTENT_LENGTH=LARGEST_FORM_OCTETS,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FORM_OCTETS,
+        SEND_FILE_MAX_AGE_DEFAULT=STATIC_SECONDS,
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    if hops := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+
+def _templates() -> Path:
+    """In a wheel the templates are inside the package; in a clone they lie beside it."""
+    inside = Path(__file__).parent / "templates"
+    return inside if inside.is_dir() else inside.parent.parent / "templates"

@@ -1,0 +1,56 @@
+"""The one gate to what belongs to customers (decision 12): every look-up of the staff pages goes through it."""
+
+from typing import TypeVar
+
+from flask import abort
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from hotspot.errors import NotFound
+from hotspot.keys import Keyring
+from hotspot.place import AccessPoint, Site
+from portal.staff_user import StaffUser
+from vouchers import batches
+from vouchers.batches import Batch, Voucher
+
+Found = TypeVar("Found", Site, Batch, Voucher)
+
+
+def find(session: Session, user: StaffUser, kind: type[Found], public_id: str) -> Found:
+    """The row of this kind with this public id; 404 when there is none, or when it is not the user's to see."""
+    found = session.scalar(_visible(user, kind).where(kind.public_id == public_id))
+    if found is None:
+        abort(404)
+    return found
+
+
+def sites(session: Session, user: StaffUser) -> list[Site]:
+    """All sites the user sees, with customer, network names and access points; a fixed number of queries."""
+    everything = (
+        joinedload(Site.customer),
+        selectinload(Site.ssids),
+        selectinload(Site.access_points.and_(AccessPoint.retired_at.is_(None))),
+    )
+    return sorted(
+        session.scalars(_visible(user, Site).options(*everything)),
+        key=lambda site: (site.customer.name.casefold(), site.name.casefold(), site.id),
+    )
+
+
+def find_voucher(session: Session, user: StaffUser, keyring: Keyring, code_or_serial: str) -> Voucher:
+    """The voucher with this code or serial number; NotFound when there is none, or when it is not the user's to see."""
+    found = batches.find_voucher(session, keyring, code_or_serial)
+    mine = session.scalar(_visible(user, Voucher).where(Voucher.id == found.id))
+    if mine is None:
+        raise NotFound("no-voucher", "There is no such voucher.")
+    return mine
+
+
+def _visible(user: StaffUser, kind: type[Found]) -> Select[Found]:
+    """What `user` may see of a kind: an operator everything, an owner what is at the own customer's sites."""
+    query = select(kind) if issubclass(kind, Site) else select(kind).join(Site, Site.id == kind.site_id)
+    query = query.where(Site.retired_at.is_(None))
+    if issubclass(kind, Voucher):
+        # A free pass has no serial: it is a device's day, and nothing that staff may look at.
+        query = query.where(kind.serial.is_not(None))
+    return query if user.is_operator else query.where(Site.customer_id == user.customer_id)

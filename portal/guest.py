@@ -1,0 +1,197 @@
+"""A guest comes in through a gateway, chooses, accepts the terms, and is sent back with a ticket."""
+
+from dataclasses import replace
+
+import structlog
+from flask import Blueprint, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from hotspot.legal import LegalKind, current_version
+from portal import cookies, flow, site_page, status_page
+from portal.context import current
+from portal.flow import Flow
+from portal.handoffs import HANDOFFS, Failure, Problem, State, recognise
+from portal.here import Here, find_site
+from portal.languages import asked_language
+from portal.site_page import VOUCHER, Form
+from portal.wording import (
+    CAN_SWAP,
+    FAILURES,
+    FLOW_EXPIRED,
+    NO_CHOICE,
+    NO_CODE,
+    PROBLEMS,
+    REFUSALS,
+    TERMS_CHANGED,
+    TERMS_MISSING,
+    Words,
+)
+from sessions.asking import Asked, ask, find_by_page_token, newest_asked, running_visit
+from sessions.offers import Wanted, preview, redeem
+from sessions.visit import Visit, VisitState, hash_device
+from vouchers.admission import Refused
+from vouchers.passes import Pass, passes_at
+
+blueprint = Blueprint("guest", __name__)
+_log = structlog.get_logger("portal")
+
+_Page = str | tuple[str, int] | Response
+
+
+@blueprint.get("/g/<slug>")
+def site_page_of(slug: str) -> _Page:
+    """Where gateways send guests, and where guests who type the address end up."""
+    with current().database.read() as session:
+        here = _here(session, slug)
+        arrived = recognise(here.directory, here.site, _page_url(slug), request.query_string)
+        if isinstance(arrived, Problem):
+            _log.warning("gateway query refused", problem=arrived.value, site=slug)
+            return _message(here, PROBLEMS[arrived]), 400
+        if arrived:
+            passing = flow.begin(here.directory, here.site, arrived, here.now)
+            return _welcome(session, replace(here, flow=passing), passing)
+        if "flow" not in request.args:
+            return site_page.show(session, here, "guest/elsewhere.html")
+        here = _with_flow(here, request.args["flow"])
+        usable = _usable(here)
+        return _welcome(session, here, usable) if usable else _expired(here)
+
+
+@blueprint.get("/g/<slug>/login")
+def back_to_site(slug: str) -> Response:
+    """A browser that was restarted asks for the form's address without the form."""
+    return redirect(url_for("guest.site_page_of", slug=slug, lang=asked_language()), 303)
+
+
+@blueprint.post("/g/<slug>/login")
+def log_in(slug: str) -> _Page:
+    """Check what the guest wants; note it; send the guest to the gateway with a ticket."""
+    form = Form.sent()
+    with current().database.read() as session:
+        here = _with_flow(_here(session, slug), request.form.get("flow", ""))
+        passing = _usable(here)
+        if passing is None or passing.challenge is None:
+            return _expired(here)
+        here.prepare_page()
+        offered = passes_at(session, here.site.id, here.site.customer_id)
+        terms = current_version(session, LegalKind.TERMS, here.now)
+        if alert := _incomplete(form, offered, terms.id if terms else None):
+            return site_page.show(session, here, "guest/site.html", form, alert)
+    with current().database.write() as session:  # a wrong guess is counted, and so kept, although nothing is granted
+        outcome = _take(session, here, passing, form, form.free_pass(offered), terms.id if terms else None)
+    if isinstance(outcome, Refused):
+        alert = CAN_SWAP if outcome.can_swap else REFUSALS[outcome.reason]
+        with current().database.read() as session:
+            return site_page.show(session, here, "guest/site.html", form, alert, swap=outcome.can_swap)
+    return _send_to_gateway(here, passing, outcome)
+
+
+def _here(session: Session, slug: str) -> Here:
+    portal = current()
+    directory = portal.directory(session)
+    return Here(portal, directory, find_site(directory, slug), portal.clock())
+
+
+def _page_url(slug: str) -> str:
+    """This page's address as gateways are told it."""
+    return f"{current().settings.public_portal_url}/g/{slug}"
+
+
+def _with_flow(here: Here, token: str) -> Here:
+    found = flow.unseal(here.portal.keyring, token)
+    return replace(here, flow=found) if found and found.site_id == here.site.id else here
+
+
+def _usable(here: Here) -> Flow | None:
+    """The flow to go on with: fresh, and its gateway is still one that guests may be sent to."""
+    nas = here.nas
+    return here.flow if here.flow and not here.flow.expired(here.now) and nas and nas.make in HANDOFFS else None
+
+
+def _expired(here: Here) -> _Page:
+    return _message(here, FLOW_EXPIRED), 200 if here.flow else 400
+
+
+def _message(here: Here, words: Words) -> str:
+    return render_template("guest/message.html", site_name=here.site.name, words=words, again_url=here.again_url)
+
+
+def _welcome(session: Session, here: Here, passing: Flow) -> _Page:
+    """Answer a guest by the state the gateway reports."""
+    here.prepare_page()
+    match passing.state:
+        case State.NOT_YET:
+            return site_page.show(session, here, "guest/site.html")
+        case State.FAILED:
+            return site_page.show(session, here, "guest/site.html", alert=_why(session, here, passing))
+        case State.LOGGED_OFF:
+            return render_template("guest/logged_out.html", site_name=here.site.name, again_url=here.again_url)
+        case State.SUCCESS | State.ALREADY:
+            return _online(session, here, passing)
+
+
+def _online(session: Session, here: Here, passing: Flow) -> _Page:
+    own = _own_visit(session, here)
+    if own and own.runs:
+        token, sealed = cookies.visit_token(), flow.seal(here.portal.keyring, passing)
+        return redirect(url_for("status.page", token=token, flow=sealed, lang=asked_language()), 303)
+    device = _device(here, passing)
+    return status_page.show(session, here, running_visit(session, here.site.id, device) if device else None)
+
+
+def _why(session: Session, here: Here, passing: Flow) -> Words:
+    """Why the gateway did not let the guest in: RADIUS has noted it at the visit; else what the gateway says."""
+    device, visit = _device(here, passing), _own_visit(session, here)
+    if visit is None or visit.state is not VisitState.ASKED:
+        visit = newest_asked(session, here.site.id, device, here.now) if device else None
+    words = status_page.refusal_words(visit) if visit else None
+    return words or FAILURES[passing.failure or Failure.OTHER]
+
+
+def _own_visit(session: Session, here: Here) -> Visit | None:
+    """The visit whose token this browser has kept, if it is one at this site."""
+    token = cookies.visit_token()
+    visit = find_by_page_token(session, here.portal.keyring, token) if token else None
+    return visit if visit and visit.site_id == here.site.id else None
+
+
+def _device(here: Here, passing: Flow) -> bytes | None:
+    mac = passing.proved_device
+    return hash_device(here.portal.keyring, mac) if mac else None
+
+
+def _incomplete(form: Form, offered: list[Pass], terms_id: int | None) -> Words | None:
+    """What is still missing before anything is looked up."""
+    if form.variant != VOUCHER and form.free_pass(offered) is None:
+        return NO_CHOICE
+    if form.variant == VOUCHER and not form.code:
+        return NO_CODE
+    if terms_id is not None and form.terms != str(terms_id):
+        return TERMS_CHANGED if form.terms else TERMS_MISSING
+    return None
+
+
+def _take(
+    session: Session, here: Here, passing: Flow, form: Form, free_pass: Pass | None, terms_id: int | None
+) -> Asked | Refused:
+    portal, voucher = here.portal, None
+    if free_pass is None:
+        found = redeem(session, portal.keyring, here.site, form.code, passing.proved_device, here.now)
+        if isinstance(found, Refused):
+            return found
+        voucher = found
+    wanted = Wanted(here.located, _device(here, passing), voucher, free_pass, form.swaps)
+    answer = preview(session, wanted, here.now)
+    if isinstance(answer, Refused):
+        return answer
+    return ask(session, portal.keyring, wanted, passing.nas_id, terms_id, here.now)
+
+
+def _send_to_gateway(here: Here, passing: Flow, asked: Asked) -> _Page:
+    nas = here.nas
+    if nas is None:
+        return _expired(here)
+    response = redirect(HANDOFFS[nas.make].grant(nas, passing, asked.handle, asked.ticket), 303)
+    cookies.keep_visit(response, asked.page_token)
+    return response

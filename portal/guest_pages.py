@@ -1,0 +1,79 @@
+"""Pages outside a sign-in: the portal's front door, the legal texts, and what a voucher's QR code opens."""
+
+from flask import Blueprint, make_response, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from hotspot import limits
+from hotspot.legal import LegalKind
+from hotspot.limits import Counted, Limit
+from portal import cookies, flow
+from portal.context import current
+from portal.here import Here, legal_page
+from portal.languages import asked_language
+from portal.wording import REFUSALS
+from vouchers.admission import Reason
+from vouchers.batches import find_by_code
+from vouchers.codes import Code, Mistyped
+
+blueprint = Blueprint("pages", __name__)
+
+_QR_GUESSES = Counted(Limit.GUESSES_BY_QR, "everybody")
+
+
+@blueprint.get("/")
+def home() -> str:
+    """For those who have typed the portal's address."""
+    return render_template("guest/home.html")
+
+
+@blueprint.get("/<any(terms, imprint, privacy):kind>")
+def legal(kind: str) -> str:
+    """A legal text in its current version."""
+    portal = current()
+    with portal.database.read() as session:
+        text = legal_page(session, LegalKind(kind), portal.clock())
+        return render_template("guest/legal.html", kind=kind, text=text, back_url=_back_url(session))
+
+
+def _back_url(session: Session) -> str | None:
+    """The way back to the sign-in that the guest came from."""
+    portal, token = current(), request.args.get("flow", "")
+    came_from = flow.unseal(portal.keyring, token)
+    site = portal.directory(session).sites.get(came_from.site_id) if came_from else None
+    return url_for("guest.site_page_of", slug=site.slug, flow=token, lang=asked_language()) if site else None
+
+
+@blueprint.get("/v/<text>")
+def scanned(text: str) -> Response | tuple[str, int]:
+    """What the QR code of a voucher opens, mostly over mobile data: the code, and how to come to the Wi-Fi."""
+    portal, now = current(), current().clock()
+    try:
+        code = Code.parse(text)
+    except Mistyped:
+        return render_template("guest/no_code.html", words=REFUSALS[Reason.MISTYPED]), 404
+    with portal.database.write() as session:
+        known, here = _look_up(session, code)
+    if not known:
+        return render_template("guest/no_code.html", words=REFUSALS[Reason.UNKNOWN_CODE]), 404
+    response = make_response(render_template("guest/scanned.html", code=code.printed, here=here))
+    cookies.keep_code(response, portal.keyring, code, now)
+    return response
+
+
+def _look_up(session: Session, code: Code) -> tuple[bool, Here | None]:
+    """Whether to go on, and where the voucher is for.
+
+    Nobody is told whether a code exists more often than the limit allows; past it every code gets the same page, which
+    then names no network.
+    """
+    portal, now = current(), current().clock()
+    if limits.reached(session, portal.keyring, [_QR_GUESSES], now):
+        return True, None
+    voucher = find_by_code(session, portal.keyring, code)
+    if voucher is None:
+        limits.hit(session, portal.keyring, [_QR_GUESSES], now)
+        return False, None
+    directory = portal.directory(session)
+    site = directory.sites.get(voucher.site_id)
+    return True, Here(portal, directory, site, now) if site else None

@@ -1,0 +1,106 @@
+"""Where a guest is, as a view knows it: the site, the flow through its gateway, and the moment."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import abort, g
+from sqlalchemy.orm import Session
+
+from hotspot.directory import Directory, Located, NasRecord, SiteRecord
+from hotspot.legal import LegalKind, LegalVersion, current_version
+from portal import flow as flows
+from portal.context import Portal
+from portal.flow import Flow
+from portal.handoffs import HANDOFFS, Handoff, sole_gateway
+from portal.headers import allow_forms_to
+from portal.languages import language, link_languages_to
+
+
+@dataclass(frozen=True)
+class Here:
+    """A site and a guest on the way through its gateway, or one who has come without."""
+
+    portal: Portal
+    directory: Directory
+    site: SiteRecord
+    now: datetime
+    flow: Flow | None = None
+
+    @property
+    def ssid(self) -> str:
+        """The network to join: of several names the one that stays."""
+        valid = [one for one in self.site.ssids if one[1] is None or self.now < one[1]]
+        lasting = [name for name, until in valid if until is None]
+        return (lasting or [name for name, _until in valid] or [""])[-1]
+
+    @property
+    def nas(self) -> NasRecord | None:
+        """The NAS the guest has come through, while it still is as the flow says."""
+        return self.flow.nas(self.directory) if self.flow else None
+
+    @property
+    def gateway(self) -> tuple[Handoff, str] | None:
+        """The gateway the guest is behind; without a flow, the site's only one."""
+        if self.flow and (nas := self.nas) and nas.make in HANDOFFS:
+            return HANDOFFS[nas.make], self.flow.gateway
+        return sole_gateway(self.directory, self.site)
+
+    @property
+    def again_url(self) -> str | None:
+        """The address that brings a guest on the Wi-Fi back through the gateway."""
+        return self.gateway[0].again(self.gateway[1]) if self.gateway else None
+
+    @property
+    def logout_url(self) -> str | None:
+        """The address at the gateway that logs the guest out."""
+        return self.gateway[0].logout(self.gateway[1]) if self.gateway else None
+
+    @property
+    def located(self) -> Located:
+        """The place, as exactly as the flow knows it."""
+        return self.flow.located(self.directory, self.site) if self.flow else Located(self.site, None)
+
+    def prepare_page(self) -> None:
+        """Let this page's links and forms carry the flow on."""
+        if self.flow:
+            g.flow_token = flows.seal(self.portal.keyring, self.flow)
+            link_languages_to("guest.site_page_of", slug=self.site.slug, flow=g.flow_token)
+        if nas := self.nas:
+            allow_forms_to(nas.gateway_addresses)
+
+
+@dataclass(frozen=True)
+class LegalPage:
+    """A legal text in the guest's language."""
+
+    id: int
+    number: int
+    language: str
+    heading: str
+    paragraphs: tuple[str, ...]
+
+
+# A text that is longer has a page of its own, so that the guest's page stays light.
+LONGEST_INLINE_TEXT = 8000
+
+
+def find_site(directory: Directory, slug: str) -> SiteRecord:
+    """The site with this slug; else the answer is 404."""
+    for site in directory.sites.values():
+        if site.slug == slug:
+            return site
+    abort(404)
+
+
+def legal_page(session: Session, kind: LegalKind, now: datetime) -> LegalPage | None:
+    """The version in force, or None while the operator has published none."""
+    version = current_version(session, kind, now)
+    return _legal_page(version) if version else None
+
+
+def _legal_page(version: LegalVersion) -> LegalPage:
+    text = version.text(language())
+    paragraphs = [one.strip() for one in text.body.replace("\r\n", "\n").split("\n\n") if one.strip()]
+    titled = len(paragraphs) > 1 and len(paragraphs[0]) <= 100 and "\n" not in paragraphs[0]
+    heading = paragraphs.pop(0) if titled else ""
+    return LegalPage(version.id, version.number, text.language, heading, tuple(paragraphs))

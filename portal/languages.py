@@ -1,0 +1,98 @@
+"""German and English: which one this guest gets, and links to the other."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from flask import Flask, current_app, g, request, url_for
+from flask_babel import Babel, get_locale
+from werkzeug.exceptions import HTTPException
+
+from hotspot.legal import LANGUAGES
+from portal.context import current
+
+LANGUAGE_NAMES = {"de": "Deutsch", "en": "English"}
+# Guests who read neither are more likely to know some English.
+DEFAULT_LANGUAGE = "en"
+COOKIE = "surfpass_lang"
+
+
+@dataclass(frozen=True)
+class LanguageLink:
+    """A language the page can be had in."""
+
+    code: str
+    name: str
+    url: str
+    current: bool
+
+
+def init_app(app: Flask) -> None:
+    """Make `app` speak the guest's language."""
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(Path(app.template_folder or "") / "translations")
+    Babel(app, default_locale=DEFAULT_LANGUAGE, locale_selector=_choose_language)
+    app.context_processor(_page_values)
+    app.add_template_global(asset)
+    app.add_template_global(language_links)
+
+
+def asked_language() -> str | None:
+    """The language chosen by hand: in the address, in the form just sent, or in the one before."""
+    wishes = (request.args.get("lang"), _in_form(), request.cookies.get(COOKIE))
+    return next((wish for wish in wishes if wish in LANGUAGES), None)
+
+
+def _in_form() -> str | None:
+    """A form too large to be read is answered with an error page, which needs a language all the same."""
+    try:
+        return request.form.get("lang")
+    except HTTPException:
+        return None
+
+
+def language() -> str:
+    """The language of this page: `de` or `en`."""
+    return str(get_locale() or DEFAULT_LANGUAGE)
+
+
+def link_languages_to(endpoint: str, **values: str) -> None:
+    """Where the language switch of this page leads, when the page's own address is not it."""
+    g.language_target = (endpoint, values)
+
+
+def language_links() -> list[LanguageLink]:
+    """This page in every language; none when it has no address to come back to."""
+    here = (request.endpoint, request.view_args or {}) if request.method == "GET" else (None, {})
+    endpoint, values = g.get("language_target", here)
+    if not endpoint:
+        return []
+    return [
+        LanguageLink(code, name, url_for(endpoint, **{**values, "lang": code}), code == language())
+        for code, name in LANGUAGE_NAMES.items()
+    ]
+
+
+def asset(name: str) -> str:
+    """The address of a static file; it changes with the file."""
+    return url_for("static", filename=name, v=_digest(Path(current_app.static_folder or "") / name))
+
+
+@cache
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+
+
+def _choose_language() -> str:
+    return asked_language() or request.accept_languages.best_match(LANGUAGES) or DEFAULT_LANGUAGE
+
+
+def _page_values() -> dict[str, str | None]:
+    settings = current().settings
+    return {
+        "operator_name": settings.operator_name,
+        "product_name": settings.product_name,
+        "language": language(),
+        "asked_language": asked_language(),
+        "flow_token": g.get("flow_token"),
+    }

@@ -1,0 +1,94 @@
+"""The page a guest signs in on: what is offered, the terms, the form, and what was the matter with the last try."""
+
+from dataclasses import dataclass
+
+from flask import render_template, request
+from sqlalchemy.orm import Session
+
+from hotspot.legal import LegalKind
+from portal import cookies
+from portal.articles import Article, describe
+from portal.here import LONGEST_INLINE_TEXT, Here, LegalPage, legal_page
+from portal.wording import Words
+from vouchers.passes import Pass, passes_at
+
+VOUCHER = "voucher"
+_FREE = "pass:"
+_LONGEST_CODE = 60
+
+
+@dataclass(frozen=True, repr=False)
+class Form:
+    """What the guest has sent."""
+
+    variant: str = ""
+    code: str = ""
+    terms: str = ""
+    swaps: bool = False
+
+    @classmethod
+    def sent(cls) -> "Form":
+        """The form of this request."""
+        told = request.form
+        code = told.get("code", "").strip()[:_LONGEST_CODE]
+        return cls(told.get("variant", ""), code, told.get("terms", ""), told.get("swap") == "1")
+
+    def free_pass(self, offered: list[Pass]) -> Pass | None:
+        """The free pass that was chosen, if it is offered."""
+        wanted = self.variant.removeprefix(_FREE) if self.variant.startswith(_FREE) else ""
+        return next((one for one in offered if one.free and one.public_id == wanted), None)
+
+
+@dataclass(frozen=True)
+class SitePage:
+    """All that the page shows."""
+
+    site_name: str
+    ssid: str
+    free: list[Article]
+    sold: list[Article]
+    terms: LegalPage | None
+    terms_inline: bool
+    terms_accepted: bool
+    chosen: str
+    code: str
+    can_swap: bool
+    alert: Words | None
+    again_url: str | None
+
+
+def show(
+    session: Session,
+    here: Here,
+    template: str,
+    form: Form | None = None,
+    alert: Words | None = None,
+    swap: bool = False,
+) -> str:
+    """The page as HTML, with what the guest had filled in before."""
+    page = _build(session, here, form or Form(code=cookies.kept_code(here.portal.keyring, here.now)), alert, swap)
+    return render_template(template, page=page, slug=here.site.slug)
+
+
+def _build(session: Session, here: Here, form: Form, alert: Words | None, swap: bool) -> SitePage:
+    offered = passes_at(session, here.site.id, here.site.customer_id)
+    articles = [describe(one, here.site, here.now) for one in offered]
+    free = [one for one in articles if one.free]
+    terms = legal_page(session, LegalKind.TERMS, here.now)
+    chosen = form.variant
+    if chosen not in {VOUCHER, *(_FREE + one.public_id for one in free)}:
+        chosen = _FREE + free[0].public_id if free and not form.code else VOUCHER
+    return SitePage(
+        site_name=here.site.name,
+        ssid=here.ssid,
+        free=free,
+        sold=[one for one in articles if not one.free],
+        terms=terms,
+        terms_inline=terms is not None and sum(map(len, terms.paragraphs)) <= LONGEST_INLINE_TEXT,
+        terms_accepted=terms is not None and form.terms == str(terms.id),
+        chosen=chosen,
+        code=form.code,
+        can_swap=swap,
+        alert=alert,
+        again_url=here.again_url,
+    )

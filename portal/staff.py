@@ -1,0 +1,103 @@
+"""The staff pages: who may come in, and every address they have."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request, url_for
+from flask_babel import lazy_gettext as _l
+from flask_login import LoginManager, current_user
+from flask_wtf import CSRFProtect
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from hotspot.legal import LANGUAGES
+from portal import staff_batches, staff_desk, staff_issue, staff_sign_in, staff_vouchers
+from portal.languages import COOKIE
+from portal.staff_user import SESSION_LIFE, load_user
+
+blueprint = Blueprint("staff", __name__)
+csrf = CSRFProtect()
+
+_EVERYBODY = {"staff.login", "staff.sign_in"}
+_LANGUAGE_LIFE = 365 * 86400
+
+_ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+    ("GET", "/login", staff_sign_in.login),
+    ("POST", "/login", staff_sign_in.sign_in),
+    ("POST", "/logout", staff_sign_in.logout),
+    ("GET", "/desk", staff_desk.desk),
+    ("GET", "/desk/sites/<site_id>", staff_issue.site),
+    ("POST", "/desk/sites/<site_id>", staff_issue.issue_vouchers),
+    ("GET", "/desk/sites/<site_id>/vouchers", staff_vouchers.vouchers),
+    ("GET", "/desk/batches/<batch_id>", staff_batches.batch),
+    ("GET", "/desk/batches/<batch_id>/print", staff_batches.print_batch),
+    ("POST", "/desk/vouchers", staff_vouchers.search),
+    ("GET", "/desk/vouchers/<voucher_id>", staff_vouchers.voucher),
+    ("GET", "/desk/vouchers/<voucher_id>/revoke", staff_vouchers.confirm_revoke),
+    ("POST", "/desk/vouchers/<voucher_id>/revoke", staff_vouchers.revoke_voucher),
+)
+for _method, _rule, _view in _ROUTES:
+    blueprint.add_url_rule(_rule, _view.__name__, _view, methods=[_method])
+
+_ERRORS = {
+    400: _l("This form was open too long, or something in it was missing. Go back, load the page anew and try again."),
+    404: _l("There is nothing here, or it is not yours to see."),
+    500: _l("Something went wrong on our side. Please try again in a minute."),
+}
+
+
+def init_app(app: Flask) -> None:
+    """Make `app` know who is signed in, and check the forms of staff pages against forgery."""
+    app.config.update(
+        PERMANENT_SESSION_LIFETIME=SESSION_LIFE,
+        # Guest forms are bound to their flow token and need no cookie, so the check is the staff blueprint's own.
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=None,
+        # Our pages send no Referer at all; the token and the SameSite cookie are the proof.
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    csrf.init_app(app)
+    manager = LoginManager()
+    # A phone changes its address between the Wi-Fi and the mobile network: a session is not tied to it.
+    manager.session_protection = None
+    manager.init_app(app, add_context_processor=False)
+    manager.user_loader(load_user)
+
+
+@blueprint.before_request
+def guard() -> AnyResponse | None:
+    """No form without its token, and no page without an account."""
+    csrf.protect()
+    if request.endpoint in _EVERYBODY or current_user.is_authenticated:
+        return None
+    wanted = request.path if request.method == "GET" and request.path != url_for("staff.desk") else None
+    return redirect(url_for("staff.login", next=wanted), 303)
+
+
+@blueprint.context_processor
+def viewer() -> dict[str, object]:
+    """Whose page it is."""
+    return {"viewer": current_user if current_user.is_authenticated else None}
+
+
+@blueprint.after_request
+def keep_language(response: Response) -> Response:
+    """Staff pages have addresses that carry no language: what was chosen by hand is remembered."""
+    if request.args.get("lang") in LANGUAGES:
+        response.set_cookie(
+            COOKIE,
+            request.args["lang"],
+            max_age=_LANGUAGE_LIFE,
+            httponly=True,
+            samesite="Lax",
+            secure=current_app.config["SESSION_COOKIE_SECURE"],
+        )
+    return response
+
+
+@blueprint.errorhandler(HTTPException)
+def error_page(error: HTTPException) -> tuple[str, int]:
+    """Errors in the words of these pages."""
+    status = error.code or 500
+    words = _ERRORS.get(status) or _ERRORS[500 if status >= 500 else 400]
+    return render_template("staff/error.html", advice=words), status

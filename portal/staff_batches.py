@@ -1,0 +1,195 @@
+"""A batch of vouchers: its list, and the sheets to print and cut."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flask import abort, render_template, request
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from hotspot.directory import SiteRecord
+from hotspot.legal import LANGUAGES
+from hotspot.place import Site
+from portal import articles, gate, qr, staff_words
+from portal.context import Portal, current
+from portal.staff_desk import ssid_of
+from portal.staff_user import signed_in
+from portal.staff_words import StateWords
+from sessions.status import voucher_statuses
+from vouchers.batches import Batch, Voucher, VoucherState, clear_code
+from vouchers.codes import Code
+from vouchers.stock import vouchers_of
+
+# A part is what one page shows and one print job holds.
+PART = 500
+CARDS_ON_A_SHEET = 8
+# Paper outlives the day: measured from then, no date is written as "today" or "tomorrow".
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class VoucherRow:
+    """A voucher in its batch; the code is there only while nobody has used it."""
+
+    public_id: str
+    serial: str
+    code: str | None
+    state: StateWords
+
+
+@dataclass(frozen=True)
+class BatchHead:
+    """What all vouchers of a batch have in common."""
+
+    public_id: str
+    site_id: str
+    site: str
+    ssid: str
+    name: str
+    features: str
+    note: str
+    count: int
+    issued: str
+    good_until: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a large batch: its number from 1, and which vouchers it holds."""
+
+    number: int
+    first: int
+    last: int
+    current: bool
+
+
+@dataclass(frozen=True)
+class CardWords:
+    """A card's text in one language."""
+
+    language: str
+    gives: str
+    good_until: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card to cut out."""
+
+    serial: str
+    code: str
+    picture: qr.QrPicture
+
+
+@dataclass(frozen=True, repr=False)
+class _Loaded:
+    """A part of a batch, with its place and its unused vouchers' codes."""
+
+    batch: Batch
+    site: Site
+    record: SiteRecord
+    vouchers: list[Voucher]
+    rows: list[tuple[Voucher, VoucherState, Code | None]]
+
+
+def batch(batch_id: str) -> str:
+    """The list of a batch's vouchers."""
+    portal, number = current(), _part_asked()
+    with portal.database.read() as session:
+        loaded = _load(session, portal, batch_id, number)
+    rows = [
+        VoucherRow(voucher.public_id, voucher.serial or "", code.printed if code else None, staff_words.STATES[state])
+        for voucher, state, code in loaded.rows
+    ]
+    unused = sum(code is not None for _voucher, _state, code in loaded.rows)
+    return render_template(
+        "staff/batch.html", head=_head(loaded, portal.clock()), rows=rows, parts=_parts(loaded.batch, number),
+        part=number, unused=unused,
+    )  # fmt: skip
+
+
+def print_batch(batch_id: str) -> str:
+    """Cards of the batch's unused vouchers, laid out on A4."""
+    portal, number = current(), _part_asked()
+    with portal.database.read() as session:
+        loaded = _load(session, portal, batch_id, number)
+    address = portal.settings.public_portal_url
+    cards = [
+        Card(voucher.serial or "", code.printed, qr.draw(f"{address}/v/{code.value}"))
+        for voucher, _state, code in loaded.rows
+        if code
+    ]
+    sheets = [cards[start : start + CARDS_ON_A_SHEET] for start in range(0, len(cards), CARDS_ON_A_SHEET)]
+    words = [_card_words(loaded, language) for language in LANGUAGES]
+    return render_template(
+        "staff/print.html", head=_head(loaded, portal.clock()), sheets=sheets, words=words, part=number
+    )
+
+
+def _part_asked() -> int:
+    number = request.args.get("part", 1, type=int)
+    if not 1 <= number <= 1000:
+        abort(404)
+    return number
+
+
+def _load(session: Session, portal: Portal, batch_id: str, part: int) -> _Loaded:
+    found = gate.find(session, signed_in(), Batch, batch_id)
+    vouchers = vouchers_of(session, found, offset=(part - 1) * PART, limit=PART)
+    if not vouchers:
+        abort(404)
+    directory = portal.directory(session)
+    statuses = voucher_statuses(session, directory, vouchers, portal.clock())
+    place = session.get_one(Site, found.site_id)
+    place.ssids  # noqa: B018 - loaded while the session is there
+    rows = [
+        (voucher, statuses[voucher.id].state, _code(portal, voucher, statuses[voucher.id].state))
+        for voucher in vouchers
+    ]
+    return _Loaded(found, place, directory.sites[place.id], vouchers, rows)
+
+
+def _code(portal: Portal, voucher: Voucher, state: VoucherState) -> Code | None:
+    return clear_code(portal.keyring, voucher) if state is VoucherState.UNUSED else None
+
+
+def _head(loaded: _Loaded, now: datetime) -> BatchHead:
+    first, zone = loaded.vouchers[0], loaded.record.zone
+    return BatchHead(
+        public_id=loaded.batch.public_id,
+        site_id=loaded.site.public_id,
+        site=loaded.site.name,
+        ssid=ssid_of(loaded.site),
+        name=first.name,
+        features=" · ".join(articles.features(first.terms, loaded.record, now)),
+        note=loaded.batch.note,
+        count=loaded.batch.count,
+        issued=staff_words.day_and_hour(loaded.batch.issued_at, zone),
+        good_until=staff_words.day_and_hour(first.good_until, zone),
+    )
+
+
+def _card_words(loaded: _Loaded, language: str) -> CardWords:
+    first = loaded.vouchers[0]
+    with force_locale(language):
+        return CardWords(
+            language=language,
+            gives=" · ".join(articles.features(first.terms, loaded.record, _LONG_AGO)),
+            good_until=_(
+                "Use it first by %(moment)s", moment=staff_words.day_and_hour(first.good_until, loaded.record.zone)
+            ),
+            how=_("Join the Wi-Fi, then scan the QR code, or open any web page and type the code."),
+        )
+
+
+def _parts(whole: Batch, number: int) -> Sequence[Part]:
+    """The parts of a batch that is too large for one page; none of a smaller one."""
+    if whole.count <= PART:
+        return ()
+    starts = range(0, whole.count, PART)
+    return [
+        Part(index, start + 1, min(start + PART, whole.count), index == number) for index, start in enumerate(starts, 1)
+    ]

@@ -1,0 +1,86 @@
+"""The overview: the user's sites, how many guests are on each access point now, and the vouchers in stock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flask import render_template
+
+from hotspot.place import Site
+from portal import gate, staff_words
+from portal.context import current
+from portal.staff_user import signed_in
+from sessions.occupancy import Occupancy, guests_now
+from vouchers.batches import count_vouchers
+
+
+@dataclass(frozen=True)
+class PointLine:
+    """An access point and the places taken on it."""
+
+    name: str
+    guests: int
+    capacity: int
+
+    @property
+    def percent(self) -> int:
+        """How much of it is taken; a single guest is seen too."""
+        return min(100, max(2 if self.guests else 0, self.guests * 100 // self.capacity))
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody else gets in."""
+        return self.guests >= self.capacity
+
+
+@dataclass(frozen=True)
+class SiteCard:
+    """A site on the overview; `unplaced` guests are at the site, and it is not known on which access point."""
+
+    public_id: str
+    name: str
+    customer: str | None
+    ssid: str
+    guests: int
+    capacity: int
+    points: tuple[PointLine, ...]
+    unplaced: int
+    in_stock: int
+    as_of: str
+
+
+def desk() -> str:
+    """The overview page."""
+    portal, user = current(), signed_in()
+    now = portal.clock()
+    with portal.database.read() as session:
+        sites = gate.sites(session, user)
+        ids = [site.id for site in sites]
+        occupancy = guests_now(session, ids)
+        stock = count_vouchers(session, ids)
+    cards = [card(site, occupancy, stock.get(site.id, 0), now, with_customer=user.is_operator) for site in sites]
+    return render_template("staff/desk.html", cards=cards)
+
+
+def card(site: Site, occupancy: Occupancy, in_stock: int, now: datetime, *, with_customer: bool = False) -> SiteCard:
+    """A site as the overview shows it."""
+    points = [point for point in site.access_points if not point.retired_at]
+    return SiteCard(
+        public_id=site.public_id,
+        name=site.name,
+        customer=site.customer.name if with_customer else None,
+        ssid=ssid_of(site),
+        guests=occupancy.at_site(site.id),
+        capacity=sum(point.capacity for point in points),
+        points=tuple(PointLine(p.name, occupancy.on_access_point(site.id, p.id), p.capacity) for p in points),
+        unplaced=occupancy.elsewhere(site.id, [point.id for point in points]),
+        in_stock=in_stock,
+        as_of=staff_words.hour(now, ZoneInfo(site.timezone)),
+    )
+
+
+def ssid_of(site: Site) -> str:
+    """The network name to tell guests: the one that stays, or else the one that was added last."""
+    names: Sequence[str] = [one.ssid for one in site.ssids if one.valid_until is None] or [s.ssid for s in site.ssids]
+    return names[-1] if names else ""

@@ -1,0 +1,101 @@
+"""Signing in and out."""
+
+import enum
+import ipaddress
+from typing import Any
+
+from flask import redirect, render_template, request, session, url_for
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user, logout_user
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from werkzeug import Response
+from wtforms import EmailField, HiddenField, PasswordField
+
+from hotspot import limits
+from hotspot.limits import Counted, Limit
+from hotspot.people import User, check_password
+from portal.context import Portal, current
+from portal.languages import link_languages_to
+from portal.staff_user import StaffUser, start_session
+
+
+class SignInForm(FlaskForm):
+    """Address and password, and where the user wanted to go."""
+
+    email = EmailField(_l("E-mail address"))
+    password = PasswordField(_l("Password"))
+    next = HiddenField()
+
+
+class Failed(enum.Enum):
+    """Why nobody is signed in: the HTTP status and the words, the same for an unknown address and a wrong password."""
+
+    WRONG = (403, _l("E-mail address or password is wrong."))
+    TOO_MANY = (429, _l("Too many failed tries. Please wait 15 minutes, then try again."))
+
+
+def login() -> str | Response:
+    """The form."""
+    if current_user.is_authenticated:
+        return redirect(url_for("staff.desk"), 303)
+    return render_template("staff/login.html", form=SignInForm(None, next=request.args.get("next")), error=None)
+
+
+def sign_in() -> Response | tuple[str, int]:
+    """The form, filled in."""
+    form = SignInForm()
+    outcome = check_sign_in(current(), form.email.data or "", form.password.data or "", request.remote_addr or "")
+    if isinstance(outcome, StaffUser):
+        start_session(outcome)
+        return redirect(local_target(form.next.data), 303)
+    link_languages_to("staff.login")
+    status, words = outcome.value
+    return render_template("staff/login.html", form=form, error=words), status
+
+
+def logout() -> Response:
+    """Sign out: the cookie forgets everything."""
+    logout_user()
+    session.clear()
+    return redirect(url_for("staff.login"), 303)
+
+
+def check_sign_in(portal: Portal, email: str, password: str, address: str) -> StaffUser | Failed:
+    """Whose account this is; only failures are counted.
+
+    The password is checked outside of any transaction, since hashing takes long. Tries that run at once may therefore all
+    pass before the first failure is written: as many as there are workers, and no more in the rest of the window.
+    """
+    email, now = email.strip().lower(), portal.clock()
+    subject = _network(address)
+    counted = [
+        Counted(Limit.SIGN_INS_BY_ACCOUNT_AND_ADDRESS, f"{email} {subject}"),
+        Counted(Limit.SIGN_INS_BY_ADDRESS, subject),
+    ]
+    with portal.database.read() as database:
+        if limits.reached(database, portal.keyring, counted, now):
+            return Failed.TOO_MANY
+        user = database.scalar(select(User).where(User.email == email))
+    if check_password(user, password) and user:
+        return StaffUser.of(user)
+    with portal.database.write() as database:
+        limits.hit(database, portal.keyring, counted, now)
+    return Failed.WRONG
+
+
+def _network(address: str) -> str:
+    """Whom tries are counted for: an IPv4 address, or the /64 that one IPv6 subscriber can choose addresses from."""
+    try:
+        parsed: Any = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network(f"{parsed}/64", strict=False)) if parsed.version == 6 else str(parsed)
+
+
+def local_target(wanted: str | None) -> str:
+    """Where to go after signing in: a staff page that was asked for, else the overview; never another host."""
+    desk = url_for("staff.desk")
+    if wanted and wanted.startswith(f"{desk}/") and wanted.isascii() and wanted.isprintable() and "\\" not in wanted:
+        return wanted
+    return desk

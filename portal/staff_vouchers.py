@@ -1,0 +1,147 @@
+"""A site's vouchers page by page, looking one up, and revoking one. Nothing here tells what a guest did with it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+from werkzeug import Response
+
+from hotspot.audit import Actor
+from hotspot.errors import NotFound
+from hotspot.place import Site
+from portal import articles, gate, staff_words
+from portal.context import Portal, current
+from portal.languages import link_languages_to
+from portal.staff_user import signed_in
+from portal.staff_words import StateWords
+from sessions.endings import end_visits
+from sessions.status import voucher_status, voucher_statuses
+from sessions.visit import CloseCause
+from vouchers.batches import Batch, Voucher, VoucherState, list_vouchers, revoke
+from vouchers.stock import batches_by_id
+
+PAGE = 50
+_REVOCABLE = (VoucherState.UNUSED, VoucherState.IN_USE)
+
+
+@dataclass(frozen=True)
+class VoucherLine:
+    """A voucher in the list."""
+
+    public_id: str
+    serial: str
+    name: str
+    note: str
+    batch_id: str | None
+    good_until: str
+    state: StateWords
+    revocable: bool
+
+
+@dataclass(frozen=True)
+class VoucherPage:
+    """A voucher on its own page."""
+
+    line: VoucherLine
+    site: str
+    site_id: str
+    features: str
+    issued: str
+
+
+def vouchers(site_id: str) -> str:
+    """A page of a site's vouchers, the newest first; `before` names the last one of the page before."""
+    portal, user = current(), signed_in()
+    now, cursor = portal.clock(), request.args.get("before")
+    with portal.database.read() as session:
+        place = gate.find(session, user, Site, site_id)
+        before = gate.find(session, user, Voucher, cursor).id if cursor else None
+        found = list_vouchers(session, [place.id], before=before, limit=PAGE + 1)
+        lines = _lines(session, portal, found[:PAGE], now)
+    further = lines[-1].public_id if len(found) > PAGE else None
+    return render_template(
+        "staff/vouchers.html", site=place.name, site_id=site_id, lines=lines, further=further, first=not cursor
+    )
+
+
+def search() -> Response | tuple[str, int]:
+    """Look up a voucher by its code or serial number. A POST, so that the code stands in no address, history or log."""
+    portal, wanted = current(), request.form.get("wanted", "")
+    try:
+        with portal.database.read() as session:
+            found = gate.find_voucher(session, signed_in(), portal.keyring, wanted)
+    except NotFound as error:
+        link_languages_to("staff.desk")
+        words = staff_words.REFUSALS.get(error.code, error.sentence)
+        return render_template("staff/search.html", wanted=wanted[:40], error=words), 404
+    return redirect(url_for("staff.voucher", voucher_id=found.public_id), 303)
+
+
+def voucher(voucher_id: str) -> str:
+    """The page of a voucher."""
+    return render_template("staff/voucher.html", page=_page(voucher_id))
+
+
+def confirm_revoke(voucher_id: str) -> str:
+    """The question before revoking."""
+    return render_template("staff/revoke.html", page=_page(voucher_id))
+
+
+def revoke_voucher(voucher_id: str) -> Response:
+    """Revoke a voucher and have its visits ended, in one transaction."""
+    portal, user = current(), signed_in()
+    now = portal.clock()
+    with portal.database.write() as session:
+        found = gate.find(session, user, Voucher, voucher_id)
+        place = session.get_one(Site, found.site_id)
+        revoke(session, Actor(user.id), found, place.customer_id, now)
+        end_visits(session, found.id, CloseCause.REVOKED, now)
+    flash(_("Voucher %(serial)s is revoked.", serial=found.serial), "good")
+    return redirect(url_for("staff.voucher", voucher_id=voucher_id), 303)
+
+
+def _page(voucher_id: str) -> VoucherPage:
+    portal = current()
+    now = portal.clock()
+    with portal.database.read() as session:
+        found = gate.find(session, signed_in(), Voucher, voucher_id)
+        record = portal.directory(session).sites[found.site_id]
+        batch = session.get(Batch, found.batch_id) if found.batch_id else None
+        state = voucher_status(session, portal.directory(session), found, now).state
+    return VoucherPage(
+        line=_line(found, batch, state, staff_words.day_and_hour(found.good_until, record.zone)),
+        site=record.name,
+        site_id=record.public_id,
+        features=" · ".join(articles.features(found.terms, record, now)),
+        issued=staff_words.day_and_hour(batch.issued_at, record.zone) if batch else "",
+    )
+
+
+def _lines(session: Session, portal: Portal, found: list[Voucher], now: datetime) -> list[VoucherLine]:
+    directory = portal.directory(session)
+    statuses = voucher_statuses(session, directory, found, now)
+    batches = batches_by_id(session, {one.batch_id for one in found if one.batch_id})
+    return [
+        _line(
+            one,
+            batches.get(one.batch_id or 0),
+            statuses[one.id].state,
+            staff_words.day(one.good_until, directory.sites[one.site_id].zone),
+        )
+        for one in found
+    ]
+
+
+def _line(one: Voucher, batch: Batch | None, state: VoucherState, good_until: str) -> VoucherLine:
+    return VoucherLine(
+        public_id=one.public_id,
+        serial=one.serial or "",
+        name=one.name,
+        note=batch.note if batch else "",
+        batch_id=batch.public_id if batch else None,
+        good_until=good_until,
+        state=staff_words.STATES[state],
+        revocable=state in _REVOCABLE,
+    )

@@ -1,0 +1,51 @@
+"""The words of the staff pages that depend on a value."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time
+from flask_babel import lazy_gettext as _l
+
+from portal.languages import language
+from vouchers.batches import VoucherState
+
+
+@dataclass(frozen=True)
+class StateWords:
+    """A state of a voucher on the page: its word, and the class that gives it a mark."""
+
+    word: str
+    mark: str
+
+
+STATES = {
+    VoucherState.UNUSED: StateWords(_l("unused"), "unused"),
+    VoucherState.IN_USE: StateWords(_l("in use"), "in-use"),
+    VoucherState.OVER: StateWords(_l("over"), "over"),
+    VoucherState.REVOKED: StateWords(_l("revoked"), "revoked"),
+}
+
+# What the domain refuses with its own English sentences, in the words of these pages.
+REFUSALS = {
+    "bad-count": _l("Please choose a number from 1 to 500."),
+    "pass-is-over": _l("This pass has ended and gives nothing any more. Please choose another one."),
+    "mistyped": _l("This is neither a code nor a serial number. Please check each character."),
+    "no-voucher": _l("There is no voucher with this code or serial number at your sites."),
+}
+
+
+def day(when: datetime, zone: ZoneInfo) -> str:
+    """A date in the site's zone: "15 Jun 2027", "15.06.2027"."""
+    pattern = "dd.MM.yyyy" if language() == "de" else "d MMM yyyy"
+    return str(format_date(when.astimezone(zone).date(), pattern, locale=language()))
+
+
+def day_and_hour(when: datetime, zone: ZoneInfo) -> str:
+    """A moment in the site's zone: "15 Jun 2027, 14:00"."""
+    return f"{day(when, zone)}, {hour(when, zone)}"
+
+
+def hour(when: datetime, zone: ZoneInfo) -> str:
+    """The time of day in the site's zone: "14:00"."""
+    return str(format_time(when.astimezone(zone).time(), "HH:mm", locale=language()))

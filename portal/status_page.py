@@ -1,0 +1,133 @@
+"""A visit as its guest sees it: online and how much is left, not yet, refused, or over."""
+
+import enum
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from flask import render_template
+from sqlalchemy.orm import Session
+
+from portal import formats
+from portal.here import Here
+from portal.wording import CLOSINGS, REFUSALS, Words
+from sessions.status import voucher_status
+from sessions.visit import CloseCause, Visit, VisitState
+from vouchers.admission import Reason
+from vouchers.batches import Voucher
+
+# Pages that systems ask for to find out whether they are online: nowhere a guest would want to go.
+_PROBES = frozenset(
+    {
+        "captive.apple.com",
+        "www.apple.com",
+        "connectivitycheck.gstatic.com",
+        "connectivitycheck.android.com",
+        "clients3.google.com",
+        "www.google.com",
+        "www.msftconnecttest.com",
+        "www.msftncsi.com",
+        "detectportal.firefox.com",
+        "network-test.debian.org",
+        "nmcheck.gnome.org",
+        "connectivity-check.ubuntu.com",
+    }
+)
+_REFRESH_SECONDS = 60
+# While the gateway is still asking, the answer is only moments away.
+_SOON_SECONDS = 5
+
+
+class View(enum.StrEnum):
+    """Which of its faces the page shows."""
+
+    ONLINE = "online"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    OVER = "over"
+
+
+@dataclass(frozen=True)
+class StatusPage:
+    """All that the page shows; texts that are empty are left out."""
+
+    view: View
+    site_name: str
+    ssid: str
+    refresh_seconds: int | None
+    words: Words | None = None
+    pass_name: str = ""
+    time_left: str = ""
+    volume_left: str = ""
+    ends: str = ""
+    onward_url: str | None = None
+    logout_form: str | None = None
+    logout_link: str | None = None
+    again_url: str | None = None
+    short_address: str | None = None
+
+
+def onward_url(here: Here) -> str | None:
+    """Where the guest was going before the gateway stepped in; never a place that only machines visit."""
+    url = here.flow.original_url if here.flow and here.flow.verified else None
+    return url if url and urlsplit(url).hostname not in _PROBES else None
+
+
+def show(
+    session: Session, here: Here, visit: Visit | None, logout_form: str | None = None, short_address: str | None = None
+) -> str:
+    """The page as HTML; without a visit it says only that the guest is online, since the gateway says so."""
+    page = _build(session, here, visit, logout_form, short_address)
+    return render_template("guest/status.html", page=page)
+
+
+def _build(
+    session: Session, here: Here, visit: Visit | None, logout_form: str | None, short_address: str | None
+) -> StatusPage:
+    page = StatusPage(
+        view=View.ONLINE,
+        site_name=here.site.name,
+        ssid=here.ssid,
+        refresh_seconds=None,
+        onward_url=onward_url(here),
+        logout_form=logout_form,
+        logout_link=None if logout_form else here.logout_url,
+        again_url=here.again_url,
+        short_address=short_address,
+    )
+    if visit is None:
+        return page
+    if visit.state is VisitState.ASKED:
+        return _not_yet(here, visit, page)
+    voucher = session.get_one(Voucher, visit.voucher_id)
+    status = voucher_status(session, here.directory, voucher, here.now)
+    page = replace(
+        page,
+        pass_name=voucher.name,
+        time_left=formats.duration(status.seconds_left) if status.seconds_left is not None else "",
+        volume_left=formats.volume(status.octets_left) if status.octets_left is not None else "",
+        ends=formats.moment(voucher.ends_at, here.site.zone, here.now) if voucher.ends_at else "",
+    )
+    if visit.runs:
+        # Only the guest's own page can be asked for again and again: a flow runs out.
+        return replace(page, refresh_seconds=_REFRESH_SECONDS if logout_form else None)
+    words = CLOSINGS[visit.close_cause or CloseCause.STOPPED]
+    if not status.seconds_left or status.octets_left == 0:
+        words = CLOSINGS[CloseCause.OVER] if visit.close_cause is not CloseCause.REVOKED else words
+        page = replace(page, time_left="", volume_left="", ends="")
+    return replace(page, view=View.OVER, words=words)
+
+
+def _not_yet(here: Here, visit: Visit, page: StatusPage) -> StatusPage:
+    if visit.refusal:
+        return replace(page, view=View.REFUSED, words=refusal_words(visit))
+    if visit.ticket_expires_at and here.now < visit.ticket_expires_at:
+        return replace(page, view=View.WAITING, refresh_seconds=_SOON_SECONDS)
+    return replace(page, view=View.OVER, words=REFUSALS[Reason.STALE_TICKET])
+
+
+def refusal_words(visit: Visit) -> Words | None:
+    """Why RADIUS refused the visit, if it has."""
+    try:
+        return REFUSALS[Reason(visit.refusal or "")]
+    except ValueError:
+        return None

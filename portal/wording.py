@@ -1,0 +1,173 @@
+"""The words of every refusal, in one place: what is the matter, and what to do."""
+
+from dataclasses import dataclass
+
+from flask_babel import lazy_gettext as _l
+
+from portal.handoffs import Failure, Problem
+from sessions.visit import CloseCause
+from vouchers.admission import Reason
+
+
+@dataclass(frozen=True)
+class Words:
+    """A title and a piece of advice; `about_code` where the guest should look at the code typed."""
+
+    title: str
+    advice: str
+    about_code: bool = False
+
+
+_AGAIN = _l("Please try again. If it happens once more, tell the staff.")
+_TELL_STAFF = _l("This is not your fault. Please tell the staff, so that the operator can put it right.")
+
+REFUSALS: dict[Reason, Words] = {
+    Reason.MISTYPED: Words(
+        _l("There is a slip in this code"),
+        _l(
+            "Look at each character once more: a code has eleven of them, such as K7QM-2XWD-94R. It makes no difference "
+            "whether you use capital letters, spaces or hyphens. This did not count as a try."
+        ),
+        about_code=True,
+    ),
+    Reason.UNKNOWN_CODE: Words(
+        _l("We do not know this code"),
+        _l("Compare it with your voucher. If it is the same, please show the voucher to the staff."),
+        about_code=True,
+    ),
+    Reason.TOO_MANY_TRIES: Words(
+        _l("Too many wrong codes"),
+        _l("For everybody's safety, please wait ten minutes. Then try again, with the voucher in front of you."),
+    ),
+    Reason.OTHER_SITE: Words(
+        _l("This voucher is for another place"),
+        _l("It works only where it was issued. Please ask the staff here for one of theirs."),
+        about_code=True,
+    ),
+    Reason.REVOKED: Words(
+        _l("This voucher has been withdrawn"),
+        _l("Please ask the staff: they can give you another one."),
+        about_code=True,
+    ),
+    Reason.EXPIRED: Words(
+        _l("This voucher is no longer valid"),
+        _l("It was not used before its last day. Please ask the staff for a new one."),
+        about_code=True,
+    ),
+    Reason.OVER: Words(
+        _l("The time of this voucher is over"),
+        _l("To go on, please get a new voucher from the staff."),
+        about_code=True,
+    ),
+    Reason.USED_UP: Words(
+        _l("The data volume of this voucher is used up"),
+        _l("To go on, please get a new voucher from the staff."),
+        about_code=True,
+    ),
+    Reason.IN_USE: Words(
+        _l("This voucher is in use on another device"),
+        _l("Log out on the other device, or switch its Wi-Fi off and wait a few minutes. Then try again here."),
+    ),
+    Reason.FULL: Words(
+        _l("No free place here right now"),
+        _l(
+            "So many guests are online that there is no room for one more. Try again in a few minutes, or somewhere else "
+            "on the premises. Trying costs you nothing."
+        ),
+    ),
+    Reason.FREE_PASS_USED: Words(
+        _l("Your free access for today is used up"),
+        _l("It is there again tomorrow. To go on today, please get a voucher from the staff."),
+    ),
+    Reason.WRONG_SSID: Words(
+        _l("This is not the hotspot's Wi-Fi"),
+        _l("Choose the hotspot's network in the Wi-Fi settings of your device and try again."),
+    ),
+    Reason.NO_PLACE: Words(_l("This access point is not set up yet"), _TELL_STAFF),
+    Reason.NO_DEVICE: Words(
+        _l("The hotspot could not recognise your device"),
+        _l("Switch the Wi-Fi of your device off and on again. If that does not help, tell the staff."),
+    ),
+    Reason.WAY_NOT_ALLOWED: Words(_l("This way to sign in is not open here"), _TELL_STAFF),
+    Reason.BAD_TICKET: Words(_l("The sign-in did not go through"), _AGAIN),
+    Reason.STALE_TICKET: Words(
+        _l("That took too long"),
+        _l("For safety, a sign-in is good for ten minutes only, and once. Please try again."),
+    ),
+    Reason.UNKNOWN_DEVICE: Words(
+        _l("We do not know this device yet"),
+        _l("Please enter the code of your voucher."),
+    ),
+    Reason.BAD_REQUEST: Words(_l("The sign-in did not go through"), _AGAIN),
+}
+
+CAN_SWAP = Words(
+    _l("This voucher is in use on another device"),
+    _l("You can use it here instead. The other device then goes offline."),
+)
+
+FAILURES: dict[Failure, Words] = {
+    Failure.REJECT: Words(
+        _l("The hotspot did not let you in"),
+        _l("Please try again. If it happens once more, check your voucher or ask the staff."),
+    ),
+    Failure.TIMEOUT: Words(
+        _l("The hotspot did not answer in time"),
+        _l("Nothing is lost. Wait a moment and try again, with the same voucher."),
+    ),
+    Failure.OTHER: Words(_l("The sign-in did not go through"), _AGAIN),
+}
+
+PROBLEMS: dict[Problem, Words] = {
+    Problem.MALFORMED: Words(
+        _l("This address is not complete"),
+        _l("Disconnect from the Wi-Fi, join it again and open any web page: the sign-in page comes by itself."),
+    ),
+    Problem.UNKNOWN_GATEWAY: Words(_l("This hotspot is not set up for this page"), _TELL_STAFF),
+    Problem.BAD_SIGNATURE: Words(
+        _l("This page was not opened by the hotspot"),
+        _l(
+            "For your safety we do not take a code here. Disconnect from the Wi-Fi, join it again and open any web page: "
+            "the sign-in page comes by itself. If you see this again, tell the staff."
+        ),
+    ),
+}
+
+_REJOIN = _l("To go online again, open any web page while you are on the Wi-Fi: the sign-in page comes by itself.")
+
+CLOSINGS: dict[CloseCause, Words] = {
+    CloseCause.STOPPED: Words(_l("You are offline"), _REJOIN),
+    CloseCause.SILENCE: Words(_l("The connection was lost"), _REJOIN),
+    CloseCause.NEVER_STARTED: Words(_l("The connection did not come about"), _REJOIN),
+    CloseCause.NAS_RESTART: Words(_l("The hotspot was restarted"), _REJOIN),
+    CloseCause.SUPERSEDED: Words(_l("You signed in once more"), _l("This page belongs to your earlier sign-in.")),
+    CloseCause.REPLACED: Words(
+        _l("Your voucher is now used on another device"),
+        _l("To use it here, enter its code again: the other device then goes offline."),
+    ),
+    CloseCause.LOGGED_OUT: Words(_l("You are logged out"), _REJOIN),
+    CloseCause.REVOKED: REFUSALS[Reason.REVOKED],
+    CloseCause.OVER: Words(_l("Your access has ended"), _l("To go on, please get a new voucher from the staff.")),
+}
+
+TERMS_MISSING = Words(
+    _l("Please accept the terms of use"),
+    _l("We may let you online only once you have ticked the box below."),
+)
+TERMS_CHANGED = Words(
+    _l("The terms of use have changed"),
+    _l("A new version came into force while you were here. Please read it and accept it."),
+)
+NO_CHOICE = Words(
+    _l("Please choose how to go online"),
+    _l("What you chose is not offered here any more."),
+)
+NO_CODE = Words(
+    _l("Please enter the code of your voucher"),
+    _l("You find it on the voucher: eleven characters, such as K7QM-2XWD-94R."),
+    about_code=True,
+)
+FLOW_EXPIRED = Words(
+    _l("This page has been open too long"),
+    _l("For safety it is good for ten minutes only. Nothing is lost: go on, and a fresh page comes."),
+)

@@ -1,0 +1,38 @@
+"""The German catalogue has no holes, and nothing that nobody says any more."""
+
+from collections.abc import Iterator
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+
+from hatch_build import refuse_broken_placeholders
+from tests.portal.conftest import ROOT
+
+Message = str | tuple[str, ...]
+KEYWORDS = dict.fromkeys(("_", "_l", "gettext", "lazy_gettext")) | dict.fromkeys(("ngettext", "lazy_ngettext"), (1, 2))
+CATALOGUE = ROOT / "templates/translations/de/LC_MESSAGES/messages.po"
+
+
+def said() -> Iterator[Message]:
+    """What the pages say, in English."""
+    for folder, method in (("portal", ("**.py", "python")), ("templates", ("**.html", "jinja2"))):
+        for _file, _line, message, _comments, _context in extract_from_dir(
+            str(ROOT / folder), [method], {method[0]: {}}, keywords=KEYWORDS
+        ):
+            yield message
+
+
+def test_everything_the_pages_say_is_translated() -> None:
+    with CATALOGUE.open("rb") as file:
+        catalogue = read_po(file, locale="de")
+    translated = {message.id for message in catalogue if message.id and message.string and not message.fuzzy}
+    assert sorted(map(str, set(said()) - translated)) == []
+    assert sorted(map(str, translated - set(said()))) == []
+    assert all(all(m.string) for m in catalogue if isinstance(m.string, tuple))
+    refuse_broken_placeholders(CATALOGUE, catalogue)
+
+
+@pytest.mark.parametrize("word", ["du", "dein", "deine", "dir", "Sie haben haben"])
+def test_guests_are_addressed_politely(word: str) -> None:
+    assert f" {word} " not in CATALOGUE.read_text()

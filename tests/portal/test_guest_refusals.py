@@ -1,0 +1,220 @@
+"""Each refusal says in plain words what to do, before the gateway is asked where that is possible."""
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from hotspot.audit import COMMAND_LINE
+from hotspot.clock import Clock
+from hotspot.database import Database
+from hotspot.keys import Keyring
+from hotspot.limits import LimitCounter
+from hotspot.place import AccessPoint
+from portal.handoffs import Failure, Problem
+from portal.wording import CLOSINGS, FAILURES, PROBLEMS, REFUSALS
+from sessions.endings import log_out
+from sessions.visit import CloseCause, Visit
+from tests.factories import a_mac, a_pass, directory, some_vouchers
+from tests.portal.conftest import MovableClock
+from tests.portal.guest import Stage, a_chilli_place, words_of
+from vouchers.admission import Reason
+from vouchers.batches import Voucher, revoke
+from vouchers.codes import Code, Mistyped
+
+
+def test_every_reason_has_words() -> None:
+    assert set(REFUSALS) == set(Reason)
+    assert set(FAILURES) == set(Failure)
+    assert set(PROBLEMS) == set(Problem)
+    assert set(CLOSINGS) == set(CloseCause)
+
+
+def test_the_code_given_as_an_example_is_nobodys() -> None:
+    with pytest.raises(Mistyped):
+        Code.parse("K7QM-2XWD-94R")
+
+
+def counted(database: Database) -> int:
+    with database.read() as session:
+        return sum(session.scalars(select(LimitCounter.hits)))
+
+
+def test_a_mistyped_code_is_told_apart_from_an_unknown_one_and_does_not_count(stage: Stage, database: Database) -> None:
+    right = stage.voucher.code.value
+    wrong = right[:-1] + ("2" if right[-1] != "2" else "3")
+    assert "There is a slip in this code" in words_of(stage.phone.log_in(wrong, stage.terms))
+    assert counted(database) == 0
+    assert "We do not know this code" in words_of(stage.phone.log_in(Code.new().printed, stage.terms))
+    assert counted(database) == 2  # for the device and for the site
+
+
+def test_an_empty_code_is_asked_for(stage: Stage) -> None:
+    assert "Please enter the code of your voucher" in words_of(stage.phone.log_in("  ", stage.terms))
+
+
+def test_after_ten_wrong_codes_the_device_waits_ten_minutes_and_others_do_not(
+    stage: Stage, clock: MovableClock
+) -> None:
+    for _ in range(10):
+        stage.phone.log_in(Code.new().value, stage.terms)
+    assert "Too many wrong codes" in words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
+    own, stage.phone.chilli.device = stage.phone.chilli.device, a_mac()
+    assert stage.phone.log_in(stage.voucher.code.value, stage.terms).status_code == 303
+    stage.phone.chilli.device = own
+    clock.pass_by(minutes=10)
+    assert stage.phone.log_in(stage.voucher.code.value, stage.terms).status_code == 303
+
+
+def test_a_voucher_of_another_site_is_refused(stage: Stage, database: Database, keyring: Keyring) -> None:
+    with database.write() as session:
+        other = a_chilli_place(session, keyring, nas_identifier="chilli-2")
+        foreign = some_vouchers(session, keyring, other.site, other.article)[0]
+    assert "This voucher is for another place" in words_of(stage.phone.log_in(foreign.code.value, stage.terms))
+    assert stage.visits() == []
+
+
+def test_a_revoked_voucher_is_refused(stage: Stage, database: Database, clock: Clock) -> None:
+    with database.write() as session:
+        voucher = session.get_one(Voucher, stage.voucher.voucher.id)
+        revoke(session, COMMAND_LINE, voucher, stage.place.customer.id, clock())
+    assert "has been withdrawn" in words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
+
+
+def test_an_expired_voucher_is_refused(stage: Stage, clock: MovableClock) -> None:
+    clock.pass_by(days=400)
+    assert "no longer valid" in words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
+
+
+def test_a_voucher_whose_time_is_over_is_refused(stage: Stage, clock: MovableClock) -> None:
+    stage.come_online()
+    clock.pass_by(days=1)
+    assert "The time of this voucher is over" in words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
+
+
+def test_a_voucher_whose_volume_is_used_up_is_refused(stage: Stage, database: Database) -> None:
+    with database.write() as session:
+        voucher = session.get_one(Voucher, stage.voucher.voucher.id)
+        voucher.megabytes, voucher.settled_octets = 10, 10_000_000
+    assert "volume of this voucher is used up" in words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
+
+
+def test_a_voucher_in_use_elsewhere_is_refused_and_not_its_own_device(stage: Stage) -> None:
+    stage.come_online()
+    assert stage.phone.log_in(stage.voucher.code.value, stage.terms).status_code == 303
+    stage.phone.chilli.device = a_mac()
+    answer = stage.phone.log_in(stage.voucher.code.value, stage.terms)
+    assert "in use on another device" in words_of(answer)
+    assert 'name="swap"' not in answer.text
+
+
+def test_a_pass_with_replace_lets_the_guest_swap(stage: Stage, database: Database, keyring: Keyring) -> None:
+    with database.write() as session:
+        swappable = a_pass(session, replace=True, price_cents=100)
+        voucher = some_vouchers(session, keyring, stage.place.site, swappable)[0]
+    stage.admit(voucher.code.value, device=a_mac())
+    answer = stage.phone.log_in(voucher.code.value, stage.terms)
+    assert "You can use it here instead." in words_of(answer)
+    assert '<button type="submit" name="swap" value="1">' in answer.text
+    filled = {"variant": "voucher", "code": voucher.code.value, "terms": str(stage.terms.id), "swap": "1"}
+    assert stage.phone.post(answer.text, **filled).status_code == 303
+    assert stage.visits()[-1].swaps
+
+
+def test_swapping_does_not_help_where_the_pass_does_not_allow_it(stage: Stage) -> None:
+    stage.admit(stage.voucher.code.value, device=a_mac())
+    answer = stage.phone.log_in(stage.voucher.code.value, stage.terms, swap="1")
+    assert "in use on another device" in words_of(answer)
+
+
+def fill(stage: Stage, database: Database) -> None:
+    """Give the only place to somebody else."""
+    with database.write() as session:
+        session.get_one(AccessPoint, stage.place.access_point.id).capacity = 1
+        other = some_vouchers(session, stage.keyring, stage.place.site, stage.place.article)[0]
+    stage.admit(other.code.value, device=a_mac())
+
+
+def test_a_full_access_point_is_told_before_the_gateway_is_asked(stage: Stage, database: Database) -> None:
+    fill(stage, database)
+    answer = stage.phone.log_in(stage.voucher.code.value, stage.terms)
+    assert "No free place here right now" in words_of(answer)
+    assert len(stage.visits()) == 1
+
+
+def test_who_was_here_until_just_now_is_not_told_that_it_is_full(
+    stage: Stage, database: Database, clock: MovableClock
+) -> None:
+    stage.come_online()
+    with database.write() as session:
+        site = directory(session, stage.keyring).sites[stage.place.site.id]
+        log_out(session, site, session.get_one(Visit, stage.visits()[-1].id), clock())
+    fill(stage, database)
+    clock.pass_by(minutes=9)
+    assert stage.phone.log_in(stage.voucher.code.value, stage.terms).status_code == 303
+    clock.pass_by(minutes=2)
+    assert "No free place" in words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
+
+
+def test_a_free_pass_that_is_used_up_is_refused_until_tomorrow(stage: Stage, clock: MovableClock) -> None:
+    def take() -> int:
+        page = stage.phone.arrive().text
+        filled = {"variant": f"pass:{stage.free.public_id}", "terms": str(stage.terms.id)}
+        answer = stage.phone.post(page, **filled)
+        assert answer.status_code == 303 or "Your free access for today is used up" in words_of(answer)
+        return answer.status_code
+
+    assert take() == 303
+    stage.let_in()
+    clock.pass_by(minutes=59)
+    assert take() == 303
+    clock.pass_by(minutes=1)
+    assert take() == 200
+    clock.pass_by(days=1)
+    assert take() == 303
+
+
+def test_an_unsigned_device_is_not_refused_for_what_only_radius_can_know(
+    database: Database, keyring: Keyring, client: FlaskClient, clock: MovableClock
+) -> None:
+    stage = Stage(database, keyring, client, clock, uam_secret=None)
+    stage.phone.chilli.secret = None
+    stage.admit(stage.voucher.code.value)  # may be this very phone
+    fill(stage, database)
+    assert stage.phone.log_in(stage.voucher.code.value, stage.terms).status_code == 303
+
+
+@pytest.mark.parametrize("keep_cookies", [True, False])
+def test_after_a_reject_the_guest_is_told_what_radius_said(
+    stage: Stage, database: Database, keep_cookies: bool
+) -> None:
+    stage.phone.log_in(stage.voucher.code.value, stage.terms)
+    fill(stage, database)
+    stage.let_in()
+    if not keep_cookies:
+        stage.phone.client.delete_cookie("surfpass_visit")
+    answer = stage.phone.arrive("failed", reason="reject")
+    assert "No free place here right now" in words_of(answer)
+    assert 'name="flow"' in answer.text
+
+
+def test_an_old_refusal_is_not_told_again(stage: Stage, database: Database, clock: MovableClock) -> None:
+    stage.phone.log_in(stage.voucher.code.value, stage.terms)
+    fill(stage, database)
+    stage.let_in()
+    stage.phone.client.delete_cookie("surfpass_visit")
+    clock.pass_by(minutes=16)
+    assert "The hotspot did not let you in" in words_of(stage.phone.arrive("failed", reason="reject"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("timeout", "The hotspot did not answer in time"), ("reject", "did not let you in"), ("?", "did not go through")],
+)
+def test_without_a_note_the_gateways_reason_is_told(stage: Stage, reason: str, words: str) -> None:
+    assert words in words_of(stage.phone.arrive("failed", reason=reason, reply="<b>evil</b>"))
+
+
+def test_german_guests_are_refused_in_german(stage: Stage) -> None:
+    stage.phone.language = "de"
+    answer = stage.phone.log_in(Code.new().value, stage.terms)
+    assert "Diesen Code kennen wir nicht" in words_of(answer)

@@ -1,0 +1,119 @@
+"""The overview."""
+
+import re
+from datetime import datetime
+
+import pytest
+from flask import Flask
+
+from hotspot.audit import COMMAND_LINE
+from hotspot.database import Database
+from hotspot.keys import Keyring
+from hotspot.people import Role
+from hotspot.place import Grain, SiteKind
+from sessions.admit import Admitted, admit
+from tests.factories import Place, a_login, a_pass, a_place, a_site, a_user, directory, some_vouchers
+from tests.portal.desk import counting_queries, signed_in, words_of
+from vouchers.batches import revoke
+
+EMAIL = "owner@example.org"
+
+
+def guests_come(
+    database: Database, keyring: Keyring, place: Place, count: int, now: datetime, *, at_site: bool = False
+) -> None:
+    """Let devices in at the place's first access point, each on a voucher of its own."""
+    with database.write() as session:
+        snapshot = directory(session, keyring)
+        codes = [one.code.value for one in some_vouchers(session, keyring, place.site, place.article, count, now=now)]
+        outcomes = admit(session, keyring, [a_login(snapshot, place, c, at_site=at_site) for c in codes], 300, now)
+        assert all(isinstance(one, Admitted) for one in outcomes)
+
+
+def test_an_owner_sees_guests_of_places_on_each_access_point_and_the_stock(
+    app: Flask, database: Database, keyring: Keyring, now: datetime
+) -> None:
+    with database.write() as session:
+        place = a_place(session, keyring, SiteKind.MULTI, access_points=2, capacity=100)
+        a_user(session, customer=place.customer, email=EMAIL)
+        stock = some_vouchers(session, keyring, place.site, place.article, 5, now=now)
+        revoke(session, COMMAND_LINE, stock[0].voucher, place.customer.id, now)
+    guests_come(database, keyring, place, 12, now)
+
+    page = words_of(signed_in(app, EMAIL).get("/desk"))
+
+    assert place.site.name in page
+    assert "Surf Pass" in page
+    assert f"{place.access_points[0].name} 12 of 100" in page
+    assert f"{place.access_points[1].name} 0 of 100" in page
+    assert "12 guests online at 14:00" in page
+    assert "12 of 200 places" in page
+    assert "4 unused vouchers" in page
+
+
+def test_guests_whose_access_point_nobody_knows_are_counted_at_their_site(
+    app: Flask, database: Database, keyring: Keyring, now: datetime
+) -> None:
+    with database.write() as session:
+        place = a_place(session, keyring, grain=Grain.SITE, nas_site=True)
+        a_user(session, customer=place.customer, email=EMAIL)
+    guests_come(database, keyring, place, 3, now, at_site=True)
+
+    page = words_of(signed_in(app, EMAIL).get("/desk"))
+
+    assert "3 guests online" in page
+    assert "0 of 100" in page
+    assert "3 more" in page
+
+
+def test_an_owner_sees_the_own_customers_sites_and_an_operator_all(
+    app: Flask, database: Database, keyring: Keyring
+) -> None:
+    with database.write() as session:
+        mine, other = a_site(session), a_site(session)
+        other_customer = other.customer.name
+        a_user(session, customer=mine.customer, email=EMAIL)
+        a_user(session, customer=mine.customer, email="colleague@example.org")
+        a_user(session, Role.OPERATOR, email="operator@example.org")
+
+    for email in (EMAIL, "colleague@example.org"):
+        page = words_of(signed_in(app, email).get("/desk"))
+        assert mine.name in page
+        assert other.name not in page
+    page = words_of(signed_in(app, "operator@example.org").get("/desk"))
+    assert mine.name in page
+    assert other.name in page
+    assert other_customer in page
+
+
+def test_the_overview_takes_as_many_queries_for_many_sites_as_for_one(
+    app: Flask, database: Database, keyring: Keyring, now: datetime
+) -> None:
+    with database.write() as session:
+        place = a_place(session, keyring)
+        a_user(session, customer=place.customer, email=EMAIL)
+    guests_come(database, keyring, place, 1, now)
+    staff = signed_in(app, EMAIL)
+    staff.get("/desk")
+    with counting_queries(database) as few:
+        staff.get("/desk")
+    with database.write() as session:
+        for _ in range(5):
+            site = a_site(session, SiteKind.MULTI, customer=place.customer)
+            some_vouchers(session, keyring, site, a_pass(session), 3)
+    with counting_queries(database) as many:
+        assert staff.get("/desk").text.count("unused voucher") == 6
+
+    assert len(many) == len(few) <= 8
+
+
+@pytest.mark.parametrize("path", ["/login", "/desk"])
+def test_staff_pages_need_neither_script_nor_inline_style(app: Flask, database: Database, path: str) -> None:
+    with database.write() as session:
+        a_user(session, customer=a_site(session).customer, email=EMAIL)
+    page = signed_in(app, EMAIL).get(path) if path == "/desk" else app.test_client().get(path)
+
+    assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=", page.text)
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert "unsafe" not in page.headers["Content-Security-Policy"]
+    assert page.headers["Cache-Control"] == "no-store"

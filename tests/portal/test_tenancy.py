@@ -1,0 +1,164 @@
+"""Tenancy: the whole URL map, walked by people who have no business there (decision 12)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+from werkzeug.test import TestResponse
+
+from hotspot.clock import end_of_site_day
+from hotspot.database import Database
+from hotspot.keys import Keyring
+from hotspot.people import Role
+from hotspot.place import Site
+from tests.factories import a_pass, a_place, a_site, a_user, directory, some_vouchers
+from tests.portal.desk import Staff, form_of, signed_in
+from vouchers.batches import Batch, Voucher, free_voucher
+
+# What everybody may open, and what shows the signed-in user's own customer and takes no name of anything.
+OPEN_TO_ALL = {"staff.login", "staff.sign_in"}
+NAMES_NOTHING = {"staff.desk", "staff.logout", "staff.search"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """An address of the staff pages, with somebody's public ids in it."""
+
+    endpoint: str
+    path: str
+    method: str
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """The public ids of what a customer has, by the names that addresses call them."""
+
+    site_id: str
+    batch_id: str
+    voucher_id: str
+
+
+@pytest.fixture
+def belongings(database: Database, keyring: Keyring, now: datetime) -> Belongings:
+    """A customer's site, batch and voucher; owner@ and colleague@ belong to it, other@ to another, operator@ to none."""
+    with database.write() as session:
+        place = a_place(session, keyring)
+        for email in ("owner@example.org", "colleague@example.org"):
+            a_user(session, customer=place.customer, email=email)
+        a_user(session, customer=a_site(session).customer, email="other@example.org")
+        a_user(session, Role.OPERATOR, email="operator@example.org")
+        voucher = some_vouchers(session, keyring, place.site, place.article, now=now)[0].voucher
+        batch = session.get_one(Batch, voucher.batch_id)
+        return Belongings(place.site.public_id, batch.public_id, voucher.public_id)
+
+
+def pages(app: Flask, belongings: Belongings) -> Iterator[Page]:
+    """Every address of the staff pages. A new kind of name in an address needs a belonging to try it with."""
+    adapter = app.url_map.bind("portal.example")
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith("staff."):
+            values = {name: getattr(belongings, name) for name in rule.arguments}
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield Page(rule.endpoint, adapter.build(rule.endpoint, values, method), method)
+
+
+def ask(staff: Staff, page: Page, token: str) -> TestResponse:
+    """Open a page, or send it a form that carries a valid token."""
+    return staff.get(page.path) if page.method == "GET" else staff.post(page.path, csrf_token=token)
+
+
+def token_of(staff: Staff, path: str, action: str) -> str:
+    """The form token of somebody's browser."""
+    return form_of(staff.get(path), action)["csrf_token"]
+
+
+def rows_of(database: Database) -> tuple[int | None, ...]:
+    """How many vouchers there are, and how many of them are revoked."""
+    with database.read() as session:
+        return tuple(session.execute(select(func.count(Voucher.id), func.count(Voucher.revoked_at))).one())
+
+
+def test_the_staff_pages_are_where_they_are_looked_for(app: Flask, belongings: Belongings) -> None:
+    found = {page.endpoint for page in pages(app, belongings)}
+
+    assert found >= OPEN_TO_ALL | NAMES_NOTHING
+    assert len(found) >= 13
+
+
+def test_every_address_under_the_desk_belongs_to_the_guarded_blueprint(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        assert rule.endpoint.startswith("staff.") == rule.rule.startswith(("/desk", "/login", "/logout"))
+
+
+def test_a_stranger_is_sent_to_sign_in_from_everywhere(app: Flask, database: Database, belongings: Belongings) -> None:
+    stranger = Staff(app.test_client())
+    token, before = token_of(stranger, "/login", "/login"), rows_of(database)
+
+    for page in pages(app, belongings):
+        if page.endpoint not in OPEN_TO_ALL:
+            answer = ask(stranger, page, token)
+            assert answer.status_code == 303, page
+            assert answer.location.partition("?")[0] == "/login", page
+    assert rows_of(database) == before
+
+
+def test_another_customers_owner_finds_nothing_anywhere(app: Flask, database: Database, belongings: Belongings) -> None:
+    other = signed_in(app, "other@example.org")
+    token, before = token_of(other, "/desk", "/logout"), rows_of(database)
+
+    tried = [page for page in pages(app, belongings) if page.endpoint not in OPEN_TO_ALL | NAMES_NOTHING]
+    assert len(tried) >= 8
+    for page in tried:
+        assert ask(other, page, token).status_code == 404, page
+    assert rows_of(database) == before
+    for public_id in (belongings.site_id, belongings.batch_id, belongings.voucher_id):
+        assert public_id not in other.get("/desk").text
+
+
+@pytest.mark.parametrize("email", ["owner@example.org", "colleague@example.org", "operator@example.org"])
+def test_owner_colleague_and_operator_find_everything(app: Flask, belongings: Belongings, email: str) -> None:
+    staff = signed_in(app, email)
+
+    for page in pages(app, belongings):
+        if page.method == "GET" and page.endpoint not in OPEN_TO_ALL:
+            assert ask(staff, page, "").status_code == 200, page
+
+
+def test_the_cursor_of_a_list_goes_through_the_gate_too(app: Flask, database: Database, belongings: Belongings) -> None:
+    other = signed_in(app, "other@example.org")
+    with database.read() as session:
+        own = session.scalars(select(Site.public_id).where(Site.public_id != belongings.site_id)).one()
+
+    assert other.get(f"/desk/sites/{own}/vouchers").status_code == 200
+    assert other.get(f"/desk/sites/{own}/vouchers?before={belongings.voucher_id}").status_code == 404
+
+
+def test_a_site_that_is_retired_is_out_of_sight_with_all_that_is_there(
+    app: Flask, database: Database, belongings: Belongings, now: datetime
+) -> None:
+    owner = signed_in(app, "owner@example.org")
+    with database.write() as session:
+        session.scalars(select(Site).where(Site.public_id == belongings.site_id)).one().retired_at = now
+
+    for page in pages(app, belongings):
+        if page.method == "GET" and page.endpoint not in OPEN_TO_ALL | NAMES_NOTHING:
+            assert ask(owner, page, "").status_code == 404, page
+
+
+def test_a_free_pass_is_a_devices_day_and_no_voucher_to_look_at(
+    app: Flask, database: Database, keyring: Keyring, belongings: Belongings, now: datetime
+) -> None:
+    with database.write() as session:
+        site = session.scalars(select(Site).where(Site.public_id == belongings.site_id)).one()
+        record = directory(session, keyring).sites[site.id]
+        ends = end_of_site_day(now, record.zone, record.day_ends)
+        taken = free_voucher(a_pass(session, minutes=30, free=True), site.id, b"d" * 24, now.date(), ends)
+        session.add(taken)
+        session.flush()
+
+    owner = signed_in(app, "owner@example.org")
+    assert owner.get(f"/desk/vouchers/{taken.public_id}").status_code == 404
+    assert taken.public_id not in owner.get(f"/desk/sites/{belongings.site_id}/vouchers").text

@@ -227,7 +227,7 @@ class NewNas:
 
 def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site: Site | None, now: datetime) -> Nas:
     """Add a RADIUS client. Refusal when its requests could not be told apart from another's, or name no one site."""
-    network = _check_network(new.network)
+    name, network = _check_name(new.name), _check_network(new.network)
     if not SHORTEST_SECRET <= len(new.secret) <= 128:
         raise Refusal("bad-secret", f"A RADIUS secret needs {SHORTEST_SECRET} to 128 characters.")
     if new.grain is Grain.SITE and site is None:
@@ -238,11 +238,11 @@ def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site:
         )
     for address in new.gateway_addresses:
         split_bind(address)
-    if session.scalar(select(Nas.id).where(Nas.name == new.name)):
-        raise Refusal("name-taken", f"There is a NAS named {new.name!r} already.")
+    if session.scalar(select(Nas.id).where(Nas.name == name)):
+        raise Refusal("name-taken", f"There is a NAS named {name!r} already.")
     _refuse_indistinct_nas(session, keyring, new, network)
     nas = Nas(
-        name=_check_name(new.name),
+        name=name,
         network=network,
         make=new.make,
         secret=keyring.encrypt(Purpose.SECRETS, new.secret),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hotspot.clock import end_of_site_day, site_day
@@ -166,7 +167,9 @@ class _Round:
         self.returning = {
             (site_id, device)
             for site_id, device in self.session.execute(
-                select(Visit.site_id, Visit.device).where(at_places, Visit.state == VisitState.CLOSED, recent)
+                select(Visit.site_id, Visit.device).where(
+                    at_places, Visit.state == VisitState.CLOSED, Visit.reserved_at.is_not(None), recent
+                )
             )
         }
 
@@ -202,7 +205,7 @@ class _Round:
         if isinstance(decision, Refused):
             return decision
         displaced = self._displaced(wish, decision.displaces)
-        if self.granted_visits.intersection(displaced):
+        if len(displaced) < decision.displaces or self.granted_visits.intersection(displaced):
             return None
         return self._grant(wish, account, decision, current, displaced)
 
@@ -255,7 +258,6 @@ class _Round:
             self._leave(current, wish.site, CloseCause.SUPERSEDED)
         for other in displaced:
             self._leave(other, wish.site, CloseCause.REPLACED)
-            account.running.discard(other.device or b"")
         self._take(wish, visit if visit is current else None)
         account.running.add(wish.device)
         grant = _Grant(wish, account, granted, visit or self._new_visit(wish))
@@ -272,6 +274,8 @@ class _Round:
     def _leave(self, visit: Visit, site: SiteRecord, cause: CloseCause) -> None:
         self.closings.append((visit, site, cause))
         self._shift(visit.access_point_id, visit.site_id, -1)
+        if visit.voucher_id in self.accounts:
+            self.accounts[visit.voucher_id].running.discard(visit.device or b"")
         self.by_device.pop((visit.site_id, visit.device or b""), None)
         self.by_voucher[visit.voucher_id] = [v for v in self.by_voucher.get(visit.voucher_id, []) if v is not visit]
 
@@ -343,10 +347,16 @@ class _Round:
         return self.now + timedelta(seconds=visit.interim_seconds) + ACCOUNTING_GRACE
 
     def _remember_devices(self) -> None:
-        for grant in self.grants:
-            self.session.merge(
-                VoucherDevice(voucher_id=grant.account.voucher.id, device=grant.wish.device, last_login_at=self.now)
-            )
+        if not self.grants:
+            return
+        insert = postgresql.insert if self.session.get_bind().dialect.name == "postgresql" else sqlite.insert
+        rows = {(grant.account.voucher.id, grant.wish.device) for grant in self.grants}
+        fresh = insert(VoucherDevice).values(
+            [{"voucher_id": id, "device": device, "last_login_at": self.now} for id, device in sorted(rows)]
+        )
+        keys = [VoucherDevice.voucher_id, VoucherDevice.device]
+        latest = {"last_login_at": fresh.excluded.last_login_at}
+        self.session.execute(fresh.on_conflict_do_update(index_elements=keys, set_=latest))
 
 
 def _identifiers(login: Login) -> Identifiers:

@@ -14,6 +14,8 @@ from vouchers.batches import Voucher
 
 Interval = tuple[datetime, datetime]
 
+# Rows are held FOR NO KEY UPDATE: whoever writes a row that refers to one of them need not wait, and so cannot deadlock.
+
 
 @dataclass
 class Account:
@@ -53,13 +55,13 @@ def voucher_facts(voucher: Voucher) -> VoucherFacts:
 
 def lock_vouchers(session: Session, ids: Collection[int]) -> list[Voucher]:
     """Hold these vouchers' rows, by id: the first rows that any transaction takes, so that none can deadlock."""
-    query = select(Voucher).where(Voucher.id.in_(ids)).order_by(Voucher.id).with_for_update()
+    query = select(Voucher).where(Voucher.id.in_(ids)).order_by(Voucher.id).with_for_update(key_share=True)
     return list(session.scalars(query, execution_options={"populate_existing": True})) if ids else []
 
 
 def lock_access_points(session: Session, ids: Collection[int]) -> list[AccessPoint]:
     """Hold these access points' rows, by id, after the vouchers': who has them may count and take places."""
-    query = select(AccessPoint).where(AccessPoint.id.in_(ids)).order_by(AccessPoint.id).with_for_update()
+    query = select(AccessPoint).where(AccessPoint.id.in_(ids)).order_by(AccessPoint.id).with_for_update(key_share=True)
     return list(session.scalars(query, execution_options={"populate_existing": True})) if ids else []
 
 

@@ -1,0 +1,90 @@
+"""Limits on how often something may happen, counted in the database."""
+
+import threading
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from hotspot import limits
+from hotspot.database import Database
+from hotspot.keys import Keyring
+from hotspot.limits import Counted, Limit, LimitCounter
+from tests.conftest import NOON
+
+PHONE = Counted(Limit.GUESSES_BY_DEVICE, "02-00-00-00-00-01")
+LAPTOP = Counted(Limit.GUESSES_BY_DEVICE, "02-00-00-00-00-02")
+SITE = Counted(Limit.GUESSES_AT_SITE, "1")
+ALLOWED = Limit.GUESSES_BY_DEVICE.allowed
+
+
+def hit(database: Database, keyring: Keyring, counted: list[Counted], after: timedelta = timedelta(0)) -> None:
+    with database.write() as session:
+        limits.hit(session, keyring, counted, NOON + after)
+
+
+def reached(database: Database, keyring: Keyring, after: timedelta = timedelta(0)) -> set[Counted]:
+    with database.read() as session:
+        return limits.reached(session, keyring, [PHONE, LAPTOP, SITE], NOON + after)
+
+
+def test_a_limit_is_reached_by_its_last_hit_and_not_before(database: Database, keyring: Keyring) -> None:
+    hit(database, keyring, [PHONE, SITE] * (ALLOWED - 1))
+    assert reached(database, keyring) == set()
+    hit(database, keyring, [PHONE, SITE])
+    assert reached(database, keyring) == {PHONE}
+
+
+def test_a_window_runs_from_the_first_hit(database: Database, keyring: Keyring) -> None:
+    window = Limit.GUESSES_BY_DEVICE.window
+    hit(database, keyring, [PHONE])
+    hit(database, keyring, [PHONE] * (ALLOWED - 1), after=window - timedelta(seconds=1))
+    assert reached(database, keyring, after=window - timedelta(seconds=1)) == {PHONE}
+    assert reached(database, keyring, after=window) == set()
+
+
+def test_a_hit_after_the_window_begins_a_new_one(database: Database, keyring: Keyring) -> None:
+    window = Limit.GUESSES_BY_DEVICE.window
+    hit(database, keyring, [PHONE] * ALLOWED)
+    hit(database, keyring, [PHONE] * (ALLOWED - 1), after=window)
+    assert reached(database, keyring, after=window) == set()
+    hit(database, keyring, [PHONE], after=2 * window - timedelta(seconds=1))
+    assert reached(database, keyring, after=2 * window - timedelta(seconds=1)) == {PHONE}
+
+
+def test_the_same_subject_is_counted_apart_for_every_limit(database: Database, keyring: Keyring) -> None:
+    same = Counted(Limit.SIGN_INS_BY_ADDRESS, PHONE.subject)
+    hit(database, keyring, [same] * ALLOWED)
+    with database.read() as session:
+        assert limits.reached(session, keyring, [same, PHONE], NOON) == set()
+
+
+def test_counters_hold_no_clear_subject(database: Database, keyring: Keyring) -> None:
+    hit(database, keyring, [PHONE])
+    with database.read() as session:
+        assert PHONE.subject.encode() not in session.scalars(select(LimitCounter.subject)).one()
+
+
+def test_expired_counters_are_forgotten(database: Database, keyring: Keyring) -> None:
+    hit(database, keyring, [PHONE])
+    hit(database, keyring, [LAPTOP], after=timedelta(minutes=5))
+    with database.write() as session:
+        limits.forget_expired(session, NOON + Limit.GUESSES_BY_DEVICE.window)
+        assert session.scalar(select(func.count()).select_from(LimitCounter)) == 1
+
+
+def test_nothing_counted_asks_nothing(database: Database, keyring: Keyring) -> None:
+    with database.read() as session:
+        assert limits.reached(session, keyring, [], NOON) == set()
+
+
+def test_no_hit_is_lost_when_many_count_at_once(database: Database, keyring: Keyring) -> None:
+    threads = [
+        threading.Thread(target=hit, args=(database, keyring, order))
+        for order in ([PHONE, LAPTOP, SITE], [SITE, LAPTOP, PHONE]) * 10
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.read() as session:
+        assert session.scalars(select(LimitCounter.hits)).all() == [20, 20, 20]

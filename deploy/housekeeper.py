@@ -17,6 +17,7 @@ log = structlog.get_logger("housekeeping")
 def run(installation: Installation, stop: threading.Event) -> None:
     """Keep house until `stop` is set. What fails is tried again in the next round: nothing in it is lost meanwhile."""
     keyring, database = installation.keyring(), installation.database
+    log.info("keeping house", every_seconds=ROUND_EVERY_SECONDS)
     while not stop.is_set():
         try:
             with database.write() as session:

@@ -31,6 +31,7 @@ def migrate(settings: Settings) -> None:
         upgrade(database)
         now, master = utc_now(), read_master_key(settings)
         with database.write() as session:
+            _wait_for_others(session.connection())
             create_missing_keys(session, master, now)
             session.flush()
             load_keyring(session, master)
@@ -77,11 +78,16 @@ def _config(connection: Connection | None) -> Config:
 
 @contextmanager
 def _exclusively(database: Database) -> Iterator[Connection]:
-    """A transaction that no second `migrate` runs beside: SQLite has one writer anyway, PostgreSQL has advisory locks."""
+    """A transaction that no second `migrate` runs beside."""
     with database.engine.execution_options(surfpass_write=True).begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+        _wait_for_others(connection)
         yield connection
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Race: machines that are set up at once come one after the other. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
 
 
 def _publish_standard_terms(session: Session, now: datetime) -> None:

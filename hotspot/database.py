@@ -125,6 +125,7 @@ class Database:
         On SQLite it takes the write lock at once: a deferred transaction that has read cannot wait for another writer.
         """
         with Session(self._writing, expire_on_commit=False) as session, session.begin():
+            session.connection()
             yield session
 
     def dispose(self) -> None:

@@ -94,7 +94,7 @@ def add_site(session: Session, actor: Actor, customer: Customer, new: NewSite, n
     check_slug(new.slug)
     try:
         ZoneInfo(new.timezone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise Refusal("bad-timezone", f"{new.timezone!r} is not a time zone such as Europe/Berlin.") from error
     if not 1 <= len(new.ssid.encode()) <= 32:
         raise Refusal("bad-ssid", "An SSID has 1 to 32 octets.")

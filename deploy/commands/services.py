@@ -59,11 +59,11 @@ def radius(installation: Installation, auth_fd: int | None, acct_fd: int | None)
     """Run RADIUS authentication and accounting."""
     from radius.server import RadiusServer
 
+    stop = stop_on_signals()
     configure_logging(installation.settings.log_level)
     settings = installation.settings
     authentication = ports.bind_radius_authentication(settings) if auth_fd is None else ports.adopt(auth_fd)
     accounting = ports.bind_radius_accounting(settings) if acct_fd is None else ports.adopt(acct_fd)
-    stop = stop_on_signals()
     keyring = installation.keyring()
     server = RadiusServer(settings, installation.database, keyring, authentication, accounting, installation.clock)
     with authentication, accounting:
@@ -76,8 +76,9 @@ def housekeeping(installation: Installation) -> None:
     """Run house-keeping: what time alone brings about, such as ends of vouchers and the erasure of data."""
     from deploy.housekeeper import run as keep_running
 
+    stop = stop_on_signals()
     configure_logging(installation.settings.log_level)
-    keep_running(installation, stop_on_signals())
+    keep_running(installation, stop)
 
 
 @click.command()

@@ -1,15 +1,28 @@
 """The `surfpass` command for tests, in this process and as one of its own."""
 
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 from deploy.commands import cli
 from tests.conftest import SECRET_KEY
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    """A command that runs in this process sets logging up; the next test must not inherit that."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 class Surfpass(Protocol):

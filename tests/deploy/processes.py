@@ -95,11 +95,16 @@ class Running:
 
     def answers(self) -> bool:
         """Whether the portal is up."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports.portal}/healthz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return answers(self.ports.portal)
+
+
+def answers(port: int) -> bool:
+    """Whether a portal is up at this port."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def command_of(pid: int) -> list[str]:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -10,16 +9,6 @@ import structlog
 from deploy.logging import configure_logging
 
 SECRETS = ("02-00-00-00-00-01", "K7QP-2M4X-9TZ", "10.1.2.3", "/v/K7QP2M4X9TZ")
-
-
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, func, inspect, select, text
 
 from deploy.demo import lay_out_demo
 from deploy.installation import Installation
@@ -17,7 +17,8 @@ from deploy.schema import COMPARISON, DAY_KEY_TABLES, METADATA
 from hotspot.clock import utc_now
 from hotspot.database import Database
 from hotspot.errors import SetupError
-from hotspot.legal import LegalKind, current_version
+from hotspot.keys import DataKey
+from hotspot.legal import LegalKind, LegalVersion, current_version
 from hotspot.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.deploy.processes import inherited_environment
@@ -153,14 +154,14 @@ def test_several_machines_may_migrate_at_once(postgres_server: PostgresServer, t
         subprocess.Popen(
             command, env=inherited_environment() | environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
         )
-        for _ in range(3)
+        for _ in range(4)
     ]
     for process in processes:
         _out, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (0, b"")
     database = Database(url)
     with database.read() as session:
-        assert session.scalar(text("SELECT count(*) FROM data_key")) == 7
-        assert session.scalar(text("SELECT count(*) FROM legal_version")) == 1
+        counts = [session.scalar(select(func.count()).select_from(table)) for table in (DataKey, LegalVersion)]
     database.dispose()
+    assert counts == [7, 1]
     postgres_server.drop_database("at_once")

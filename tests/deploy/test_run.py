@@ -18,6 +18,7 @@ from tests.deploy.conftest import runner_with
 from tests.deploy.processes import (
     Ports,
     Running,
+    answers,
     eventually,
     inherited_environment,
     is_alive,
@@ -91,6 +92,18 @@ def test_a_part_that_is_killed_is_started_again_and_what_was_sent_meanwhile_is_a
         eventually(pop.answers, "the portal does not come back")
 
 
+def test_a_second_request_to_stop_waits_for_nobody(environment: dict[str, str], tmp_path: Path) -> None:
+    with running(environment, tmp_path, "--no-demo") as pop:
+        processes = pop.descendants()
+        os.kill(pop.child("radius"), signal.SIGSTOP)
+        pop.process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            pop.process.wait(2)
+        pop.process.send_signal(signal.SIGTERM)
+        assert pop.process.wait(5) == 0
+        assert not [pid for pid in processes if is_alive(pid)]
+
+
 def test_without_a_demo_an_empty_database_stays_empty(environment: dict[str, str], tmp_path: Path) -> None:
     with running(environment, tmp_path, "--no-demo") as pop:
         assert pop.answers()
@@ -143,34 +156,36 @@ def test_a_port_that_is_taken_is_named_with_the_setting_to_change(
 
 
 @pytest.mark.parametrize("part", ["portal", "radius", "housekeeping"])
-def test_each_part_runs_by_itself_and_stops_in_order(environment: dict[str, str], part: str) -> None:
+def test_each_part_runs_by_itself_and_stops_in_order(environment: dict[str, str], part: str, tmp_path: Path) -> None:
     ports = Ports.free()
     runner_with(environment)("migrate")
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "deploy", part],
-        env=inherited_environment() | environment | ports.environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    output = tmp_path / "output"
+    with output.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "deploy", part],
+            env=inherited_environment() | environment | ports.environment,
+            stderr=out,
+        )
+    is_up = {
+        "portal": lambda: answers(ports.portal),
+        "radius": lambda: listens(ports.acct),
+        "housekeeping": lambda: "keeping house" in output.read_text(),
+    }
     try:
-        if part == "portal":
-            eventually(lambda: listens(ports.portal, socket.SOCK_STREAM), "the portal does not listen")
-        elif part == "radius":
-            eventually(lambda: listens(ports.acct, socket.SOCK_DGRAM), "RADIUS does not listen")
+        eventually(is_up[part], f"{part} does not start")
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(1)
+            process.wait(0.5)
         process.send_signal(signal.SIGTERM)
-        _out, errors = process.communicate(timeout=15)
+        assert process.wait(15) == 0
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 0
-    assert "Traceback" not in errors
+    assert "Traceback" not in output.read_text()
 
 
-def listens(port: int, kind: socket.SocketKind) -> bool:
-    """Whether somebody has this port."""
-    with closing(socket.socket(socket.AF_INET, kind)) as probe:
+def listens(port: int) -> bool:
+    """Whether somebody has this UDP port."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:

@@ -148,10 +148,10 @@ def _add_sites(session: Session, customer: Customer, now: datetime) -> tuple[Sit
 def _add_passes(session: Session, customer: Customer, now: datetime) -> None:
     week = Terms(Clock.FIRST_USE, minutes=7 * 1440, devices=2, replace=True)
     for new in (
-        NewPass("free", "60 minutes a day", Terms(Clock.FIRST_USE, minutes=60, megabytes=100, free=True)),
-        NewPass("hour", "1 hour", Terms(Clock.FIRST_USE, minutes=60), price_cents=200),
-        NewPass("day", "Day pass", Terms(Clock.END_OF_DAY, down_kbit=20_000, up_kbit=5_000), price_cents=490),
-        NewPass("week", "Week pass, 2 devices", week, price_cents=1490),
+        NewPass("free", "Surf Free", Terms(Clock.FIRST_USE, minutes=60, megabytes=100, free=True)),
+        NewPass("hour", "Surf Pass 1 h", Terms(Clock.FIRST_USE, minutes=60), price_cents=200),
+        NewPass("day", "Surf Pass Day", Terms(Clock.END_OF_DAY, down_kbit=20_000, up_kbit=5_000), price_cents=490),
+        NewPass("week", "Surf Pass Week", week, price_cents=1490),
     ):
         add_pass(session, COMMAND_LINE, new, site=None, customer=customer, now=now)
 

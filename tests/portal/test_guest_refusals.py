@@ -9,7 +9,7 @@ from hotspot.clock import Clock
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.limits import LimitCounter
-from hotspot.place import AccessPoint
+from hotspot.place import AccessPoint, SiteKind
 from portal.handoffs import Failure, Problem
 from portal.wording import CLOSINGS, FAILURES, PROBLEMS, REFUSALS
 from sessions.endings import log_out
@@ -141,6 +141,20 @@ def test_a_full_access_point_is_told_before_the_gateway_is_asked(stage: Stage, d
     assert len(stage.visits()) == 1
 
 
+def test_only_the_access_point_the_guest_is_at_counts_where_the_gateway_names_it(
+    database: Database, keyring: Keyring, client: FlaskClient, clock: MovableClock
+) -> None:
+    stage = Stage(database, keyring, client, clock, kind=SiteKind.MULTI, access_points=2)
+    fill(stage, database)
+    with database.write() as session:
+        session.get_one(AccessPoint, stage.place.access_points[1].id).capacity = 1
+    here, there = (one.radios[0].mac.value for one in stage.place.access_points)
+    filled = {"variant": "voucher", "code": stage.voucher.code.value, "terms": str(stage.terms.id)}
+    assert stage.phone.post(stage.phone.arrive(called=here).text, **filled).status_code == 200
+    assert stage.phone.post(stage.phone.arrive(called=there).text, **filled).status_code == 303
+    assert stage.phone.post(stage.phone.arrive().text, **filled).status_code == 303
+
+
 def test_who_was_here_until_just_now_is_not_told_that_it_is_full(
     stage: Stage, database: Database, clock: MovableClock
 ) -> None:
@@ -169,6 +183,9 @@ def test_a_free_pass_that_is_used_up_is_refused_until_tomorrow(stage: Stage, clo
     assert take() == 303
     clock.pass_by(minutes=1)
     assert take() == 200
+    own, stage.phone.chilli.device = stage.phone.chilli.device, a_mac()
+    assert take() == 303
+    stage.phone.chilli.device = own
     clock.pass_by(days=1)
     assert take() == 303
 

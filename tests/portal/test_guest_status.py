@@ -101,6 +101,15 @@ def test_another_device_sees_nothing_of_the_visit(stage: Stage) -> None:
     assert "Time left" not in stage.phone.arrive("already").text
 
 
+def test_a_cookie_of_an_earlier_visit_does_not_hide_the_present_one(stage: Stage) -> None:
+    stage.come_online()
+    stage.close_visits(CloseCause.STOPPED)
+    stage.admit(stage.voucher.code.value)
+    page = stage.phone.arrive("already")
+    assert page.status_code == 200
+    assert "Time left 1 day" in words_of(page)
+
+
 def test_a_probe_of_the_phone_is_no_place_to_continue_to(stage: Stage) -> None:
     stage.come_online()
     answer = stage.phone.arrive("success", userurl="http://captive.apple.com/hotspot-detect.html")

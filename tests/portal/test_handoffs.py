@@ -160,7 +160,7 @@ def test_without_the_right_signature_nothing_is_believed(chilli: Chilli) -> None
 
 def test_what_is_added_after_the_signature_changes_nothing(chilli: Chilli) -> None:
     address = chilli.address()
-    found = recognised(f"{address}&lang=de&mac=02-66-66-66-66-66&uamip=6.6.6.6&res=success")
+    found = recognised(f"{address}&lang=de&mac=02-66-66-66-66-66&uamip=6.6.6.6&res=success&ssid=Evil")
     assert found == recognised(address)
 
 

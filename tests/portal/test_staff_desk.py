@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
@@ -12,6 +13,7 @@ from hotspot.keys import Keyring
 from hotspot.people import Role
 from hotspot.place import Grain, SiteKind
 from sessions.admit import Admitted, admit
+from sessions.visit import Visit, VisitState
 from tests.factories import Place, a_login, a_pass, a_place, a_site, a_user, directory, some_vouchers
 from tests.portal.desk import counting_queries, signed_in, words_of
 from vouchers.batches import revoke
@@ -64,6 +66,20 @@ def test_guests_whose_access_point_nobody_knows_are_counted_at_their_site(
     assert "3 guests online" in page
     assert "0 of 100" in page
     assert "3 more" in page
+
+
+def test_guests_who_have_gone_or_have_only_asked_are_not_counted(
+    app: Flask, database: Database, keyring: Keyring, now: datetime
+) -> None:
+    with database.write() as session:
+        place = a_place(session, keyring)
+        a_user(session, customer=place.customer, email=EMAIL)
+    guests_come(database, keyring, place, 3, now)
+    with database.write() as session:
+        gone, asking, _here = session.scalars(select(Visit))
+        gone.state, asking.state = VisitState.CLOSED, VisitState.ASKED
+
+    assert "1 of 100" in words_of(signed_in(app, EMAIL).get("/desk"))
 
 
 def test_an_owner_sees_the_own_customers_sites_and_an_operator_all(

@@ -18,8 +18,9 @@ from hotspot.place import SiteKind
 from portal import qr
 from sessions.admit import Admitted, admit
 from tests.factories import Place, a_login, a_pass, a_place, a_site, a_user, directory, some_vouchers
-from tests.portal.conftest import PORTAL_URL, MovableClock
+from tests.portal.conftest import MovableClock
 from tests.portal.desk import Staff, counting_queries, form_of, signed_in, words_of
+from tests.portal.guest import PORTAL_URL
 from vouchers.batches import Batch, Issued, Voucher
 from vouchers.passes import Clock
 

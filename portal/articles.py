@@ -50,7 +50,7 @@ def _time(terms: Terms, site: SiteRecord, now: datetime) -> str:
     if terms.clock is Clock.UNTIL and terms.until:
         return str(_("until %(moment)s", moment=formats.moment(terms.until, site.zone, now)))
     if terms.clock is Clock.END_OF_DAY:
-        return str(_("%(length)s, today only", length=length) if length else _("until the end of the day"))
+        return str(_("%(length)s, on the day of first use", length=length) if length else _("until the end of the day"))
     if terms.clock is Clock.ONLINE:
         return str(_("%(length)s online, in as many sittings as you like", length=length))
     return str(_("%(length)s from first use", length=length)) if not terms.free else length

@@ -58,7 +58,7 @@ def desk() -> str:
         sites = gate.sites(session, user)
         ids = [site.id for site in sites]
         occupancy = guests_now(session, ids)
-        stock = count_vouchers(session, ids)
+        stock = count_vouchers(session, ids, now)
     cards = [card(site, occupancy, stock.get(site.id, 0), now, with_customer=user.is_operator) for site in sites]
     return render_template("staff/desk.html", cards=cards)
 

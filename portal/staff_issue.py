@@ -108,9 +108,10 @@ def _issue(site_id: str, form: IssueForm) -> str:
 
 def _load(session: Session, place: Site) -> SitePage:
     portal = current()
-    occupancy, stock = guests_now(session, [place.id]), count_vouchers(session, [place.id])
+    now = portal.clock()
+    occupancy, stock = guests_now(session, [place.id]), count_vouchers(session, [place.id], now)
     return SitePage(
-        card=card(place, occupancy, stock.get(place.id, 0), portal.clock()),
+        card=card(place, occupancy, stock.get(place.id, 0), now),
         record=portal.directory(session).sites[place.id],
         passes=[one for one in passes_at(session, place.id, place.customer_id) if not one.free],
         batches=latest_batches(session, place.id),

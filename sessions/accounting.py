@@ -170,13 +170,7 @@ class _Batch:
         if current and current.started_at > leg.started_at:
             return
         self.newest[visit.id] = leg
-        visit.identifiers = Identifiers(
-            user_name=record.user_name,
-            mac=record.device.value if record.device else "",
-            nas_address=record.nas_address,
-            acct_session_id=record.acct_session_id,
-            framed_address=record.framed_address,
-        ).seal(self.keyring)
+        visit.identifiers = _identifiers(record).seal(self.keyring)
         if record.located and record.located.site.id == visit.site_id:
             visit.access_point_id = leg.access_point_id
             visit.nas_id = record.nas.id
@@ -200,6 +194,7 @@ class _Batch:
             visit.state = VisitState.OPEN
         elif visit.state is VisitState.CLOSED and self._goes_on(visit, leg) and self._place_is_its_own(visit):
             reopen(self.session, visit)
+            visit.identifiers = visit.identifiers or _identifiers(record).seal(self.keyring)
         if visit.runs:
             self.touched[visit.id] = visit
 
@@ -241,6 +236,16 @@ class _Batch:
             for leg in self.legs[visit.id]:
                 leg.stopped_at = leg.stopped_at or record.at
             self._close(visit, CloseCause.NAS_RESTART)
+
+
+def _identifiers(record: Record) -> Identifiers:
+    return Identifiers(
+        user_name=record.user_name,
+        mac=record.device.value if record.device else "",
+        nas_address=record.nas_address,
+        acct_session_id=record.acct_session_id,
+        framed_address=record.framed_address,
+    )
 
 
 def _note_accounting(session: Session, records: Iterable[Record], now: datetime) -> None:

@@ -1,5 +1,6 @@
 """House-keeping: what time alone brings about. The whole retention policy stands in the constants below."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,9 +14,9 @@ from hotspot.place import Nas
 from sessions import connection_log
 from sessions.admit import ACCOUNTING_GRACE
 from sessions.heartbeat import listening_since
-from sessions.recheck import recheck
-from sessions.usage import seconds_covered, time_covered
-from sessions.visit import RUNNING, CloseCause, Leg, Visit, VisitState, VoucherDevice, close
+from sessions.recheck import find_refused, recheck
+from sessions.usage import lock_vouchers, seconds_covered, time_covered
+from sessions.visit import RUNNING, CloseCause, Disconnect, Leg, Visit, VisitState, VoucherDevice, close
 from vouchers.batches import Voucher
 from vouchers.passes import Clock
 
@@ -52,6 +53,8 @@ class Round:
 def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
     """Do one round, in the caller's write transaction. Repeating it, or leaving it out for long, does no harm."""
     listening = listening_since(session, LISTENER, now)
+    # Vouchers are held before visits, as everywhere.
+    settled = _settle(session, now)
     done = Round(
         silent=_close_running(session, directory, _is_silent(listening, now), CloseCause.SILENCE, now),
         never_started=_close_running(
@@ -59,7 +62,7 @@ def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
         ),
         over=_end_what_is_over(session, directory, now),
         erased=_erase_identifiers(session, now),
-        settled=_settle(session, now),
+        settled=settled,
         nas_without_accounting=_nas_without_accounting(session, now),
     )
     _forget_asked(session, now)
@@ -124,14 +127,27 @@ def _legs_of(session: Session, visit_ids: list[int]) -> dict[int, list[Leg]]:
 def _end_what_is_over(session: Session, directory: Directory, now: datetime) -> int:
     """The PoP's own clock is the last word on time, whatever the NAS does with its Session-Timeout."""
     ended = or_(Voucher.ends_at <= now, Voucher.revoked_at.is_not(None), Voucher.clock == Clock.ONLINE)
+    told = select(Disconnect.visit_id).where(Disconnect.done_at.is_(None))
     query = (
         select(Visit)
         .join(Voucher, Voucher.id == Visit.voucher_id)
-        .where(Visit.state.in_(RUNNING), ended)
+        .where(Visit.state.in_(RUNNING), ended, Visit.id.not_in(told))
         .order_by(Visit.id)
         .limit(ROWS_A_ROUND)
     )
-    return recheck(session, directory, session.scalars(query.with_for_update(of=Visit, skip_locked=True)).all(), now)
+    over = last = 0
+    # Nearly all of them run on: those are looked at a page at a time, and not held.
+    while visits := session.scalars(query.where(Visit.id > last)).all():
+        last = visits[-1].id
+        refused = {visit.id for some in find_refused(session, directory, visits, now).values() for visit in some}
+        over += recheck(session, directory, _hold(session, Visit.id.in_(refused)), now) if refused else 0
+    return over
+
+
+def _hold(session: Session, condition: ColumnElement[bool]) -> Sequence[Visit]:
+    """Hold the visits that nobody else holds, as they stand now."""
+    query = select(Visit).where(condition).order_by(Visit.id).with_for_update(skip_locked=True)
+    return session.scalars(query, execution_options={"populate_existing": True}).all()
 
 
 def _erase_identifiers(session: Session, now: datetime) -> int:
@@ -147,13 +163,13 @@ def _erase_identifiers(session: Session, now: datetime) -> int:
 
 
 def _settle(session: Session, now: datetime) -> int:
-    """Give old visits' totals to their vouchers and delete them. Vouchers are held before visits, as everywhere."""
+    """Give old visits' totals to their vouchers and delete them."""
     old = and_(Visit.state == VisitState.CLOSED, Visit.closed_at < now - CLOSED_VISITS_LIVE)
     due = session.execute(select(Visit.id, Visit.voucher_id).where(old).order_by(Visit.id).limit(ROWS_A_ROUND)).all()
     voucher_ids = {voucher_id for _id, voucher_id in due if voucher_id}
-    held = select(Voucher).where(Voucher.id.in_(voucher_ids)).order_by(Voucher.id).with_for_update()
-    vouchers = {voucher.id: voucher for voucher in session.scalars(held, execution_options={"populate_existing": True})}
-    going = {visit_id for visit_id, _voucher_id in due}
+    vouchers = {voucher.id: voucher for voucher in lock_vouchers(session, voucher_ids)}
+    # Race: late accounting may have reopened one meanwhile.
+    going = {visit.id for visit in _hold(session, and_(old, Visit.id.in_([visit_id for visit_id, _voucher_id in due])))}
     remaining = _times_by_voucher(session, voucher_ids, now)
     for voucher_id, voucher in vouchers.items():
         times = remaining.get(voucher_id, [])

@@ -16,6 +16,19 @@ from vouchers.batches import Voucher
 def recheck(session: Session, directory: Directory, visits: Iterable[Visit], now: datetime) -> int:
     """Ask the one decision again for running visits; those refused are to be disconnected. Returns how many.
 
+    The caller holds the visits' rows.
+    """
+    refused = find_refused(session, directory, visits, now)
+    for cause, ended in refused.items():
+        ask_disconnect(session, ended, cause, now)
+    return sum(map(len, refused.values()))
+
+
+def find_refused(
+    session: Session, directory: Directory, visits: Iterable[Visit], now: datetime
+) -> dict[CloseCause, list[Visit]]:
+    """The running visits that would be refused now, by the cause they have to end for.
+
     A visit with less left than a login is worth runs on: its NAS has the Session-Timeout. It has to end once nothing is left.
     """
     running = [visit for visit in visits if visit.runs and visit.voucher_id and visit.device]
@@ -34,6 +47,4 @@ def recheck(session: Session, directory: Directory, visits: Iterable[Visit], now
         if isinstance(decision, Refused) and decision.reason is not Reason.IN_USE:
             cause = CloseCause.REVOKED if decision.reason is Reason.REVOKED else CloseCause.OVER
             refused.setdefault(cause, []).append(visit)
-    for cause, ended in refused.items():
-        ask_disconnect(session, ended, cause, now)
-    return sum(map(len, refused.values()))
+    return refused

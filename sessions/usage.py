@@ -14,8 +14,6 @@ from vouchers.batches import Voucher
 
 Interval = tuple[datetime, datetime]
 
-# Rows are held FOR NO KEY UPDATE: whoever writes a row that refers to one of them need not wait, and so cannot deadlock.
-
 
 @dataclass
 class Account:
@@ -51,6 +49,9 @@ def voucher_facts(voucher: Voucher) -> VoucherFacts:
         ends_at=voucher.ends_at,
         revoked=voucher.revoked_at is not None,
     )
+
+
+# Rows are held FOR NO KEY UPDATE: whoever writes a row that refers to one of them need not wait, and so cannot deadlock.
 
 
 def lock_vouchers(session: Session, ids: Collection[int]) -> list[Voucher]:

@@ -1,5 +1,6 @@
 """Fixtures for all tests: every test that takes `database` runs on SQLite and on a real PostgreSQL."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,9 +9,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
+from argon2 import PasswordHasher
 from hypothesis import settings as hypothesis_settings
 
 from deploy.migrate import upgrade
+from hotspot import people
 from hotspot.database import Database
 from hotspot.keys import Keyring, create_missing_keys, derive_master_key, load_keyring, read_master_key
 from hotspot.settings import Settings
@@ -27,6 +31,22 @@ def pytest_configure() -> None:
     # A busy machine must not make a property fail.
     hypothesis_settings.register_profile("surfpass", deadline=None)
     hypothesis_settings.load_profile("surfpass")
+
+
+@pytest.fixture(autouse=True)
+def _plain_logging() -> Iterator[None]:
+    """What a test does to logging ends with the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers, root.level = handlers, level
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_passwords() -> None:
+    """Hashing that is slow on purpose would only make the tests slow."""
+    people._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 @pytest.fixture

@@ -229,7 +229,7 @@ def list_vouchers(
     return list(session.scalars(query.order_by(Voucher.id.desc()).limit(limit)))
 
 
-def count_vouchers(session: Session, site_ids: Sequence[int]) -> dict[int, int]:
+def count_vouchers(session: Session, site_ids: Sequence[int], now: datetime) -> dict[int, int]:
     """How many vouchers are still unused and good to use, by site."""
     rows = session.execute(
         select(Voucher.site_id, func.count())
@@ -238,6 +238,7 @@ def count_vouchers(session: Session, site_ids: Sequence[int]) -> dict[int, int]:
             Voucher.serial.is_not(None),
             Voucher.first_used_at.is_(None),
             Voucher.revoked_at.is_(None),
+            Voucher.good_until > now,
         )
         .group_by(Voucher.site_id)
     )

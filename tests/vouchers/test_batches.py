@@ -135,4 +135,5 @@ def test_only_vouchers_that_are_unused_and_still_good_are_counted(database: Data
         used, revoked, _fresh = factories.some_vouchers(session, keyring, place.site, article, 3, now=NOON)
         used.voucher.first_used_at = revoked.voucher.revoked_at = NOON
         session.flush()
-        assert count_vouchers(session, [place.site.id]) == {place.site.id: 1}
+        assert count_vouchers(session, [place.site.id], NOON) == {place.site.id: 1}
+        assert count_vouchers(session, [place.site.id], NOON + timedelta(days=11)) == {}

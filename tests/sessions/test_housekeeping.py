@@ -1,0 +1,375 @@
+"""House-keeping: a table of instants for everything that time alone brings about."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select, update
+
+from hotspot import limits
+from hotspot.limits import Counted, Limit, LimitCounter
+from hotspot.place import Nas, SiteKind
+from sessions import housekeeping
+from sessions.heartbeat import LONGEST_GAP, listening_since
+from sessions.housekeeping import LISTENER
+from sessions.status import voucher_status
+from sessions.usage import seconds_covered
+from sessions.visit import CloseCause, Visit, VisitState, VoucherDevice, hash_device
+from tests.conftest import NOON
+from tests.factories import a_mac
+from tests.sessions.test_connection_log import stored_day_keys
+from tests.sessions.world import INTERIM, World
+from vouchers.batches import Voucher
+from vouchers.passes import Clock
+
+PHONE, LAPTOP = a_mac(1), a_mac(2)
+MakeWorld = Callable[..., World]
+
+
+def closed_visit(world: World, code: str | None = None) -> str:
+    """A visit of one minute that has just closed."""
+    handle = world.go_online(code or world.vouchers(1)[0], PHONE)
+    world.stop(handle, 60, f"session-{handle}", octets_from_guest=500, octets_to_guest=1500)
+    return handle
+
+
+# What is kept how long
+
+
+@pytest.mark.parametrize(
+    ("minutes", "seconds", "identifiers", "visit"),
+    [
+        (0, 0, True, True),
+        (10, 0, True, True),
+        (10, 1, False, True),
+        (24 * 60, 0, False, True),
+        (24 * 60, 1, False, False),
+        (10 * 24 * 60, 0, False, False),
+    ],
+)
+def test_a_closed_visit_is_kept_as_long_as_it_is_needed(
+    world: World, minutes: int, seconds: int, identifiers: bool, visit: bool
+) -> None:
+    handle = closed_visit(world)
+    world.wait(minutes=minutes, seconds=seconds)
+    for _ in range(2):
+        world.keep_house()
+        assert world.has_visit(handle) is visit
+        if visit:
+            assert (world.visit(handle).identifiers is not None) is identifiers
+            assert (world.visit(handle).log_reference is not None) is identifiers
+
+
+@pytest.mark.parametrize(("minutes", "seconds", "kept"), [(0, 0, True), (30, 0, True), (30, 1, False)])
+def test_a_promise_nobody_took_up_is_forgotten(world: World, minutes: int, seconds: int, kept: bool) -> None:
+    handle = world.ask(*world.vouchers(1))
+    world.wait(minutes=minutes, seconds=seconds)
+    world.keep_house()
+    assert world.has_visit(handle) is kept
+
+
+def test_a_running_visit_keeps_its_identifiers(world: World) -> None:
+    handle = world.go_online(world.voucher(minutes=5000))
+    for _ in range(60):
+        world.wait(minutes=30)
+        world.listen()
+        world.interim(handle, 60, f"session-{handle}")
+    world.keep_house()
+    assert world.visit(handle).state is VisitState.OPEN
+    assert world.visit(handle).identifiers
+
+
+@pytest.mark.parametrize(
+    ("hours", "kept"), [(1, True), (24, True), (25, False)], ids=["used", "in its last hour", "over"]
+)  # fmt: skip
+def test_a_device_is_remembered_until_its_voucher_ends(world: World, hours: int, kept: bool) -> None:
+    closed_visit(world, world.voucher(minutes=24 * 60))
+    world.wait(hours=hours)
+    world.keep_house()
+    with world.database.read() as session:
+        assert (session.scalar(select(func.count()).select_from(VoucherDevice)) == 1) is kept
+
+
+@pytest.mark.parametrize(("days", "kept"), [(14, True), (15, False)])
+def test_no_device_is_remembered_longer_than_two_weeks(world: World, days: int, kept: bool) -> None:
+    closed_visit(world, world.voucher(Clock.UNTIL, minutes=None, until=world.now + timedelta(days=100)))
+    world.wait(days=days)
+    world.keep_house()
+    with world.database.read() as session:
+        assert (session.scalar(select(func.count()).select_from(VoucherDevice)) == 1) is kept
+
+
+def test_the_device_of_a_revoked_voucher_is_forgotten(world: World) -> None:
+    (code,) = world.vouchers(1)
+    closed_visit(world, code)
+    world.revoke(code)
+    world.keep_house()
+    with world.database.read() as session:
+        assert session.scalars(select(VoucherDevice)).all() == []
+
+
+@pytest.mark.parametrize(("days", "kept"), [(0, True), (1, True), (4, False)])
+def test_the_device_of_a_free_pass_is_forgotten_after_its_day(world: World, days: int, kept: bool) -> None:
+    handle = world.ask(free=world.free_pass())
+    world.admit(world.ticket_login(handle, device=PHONE))
+    world.wait(days=days)
+    world.keep_house()
+    with world.database.read() as session:
+        assert (session.scalars(select(Voucher.free_device)).one() is not None) is kept
+
+
+def test_expired_counters_are_forgotten(world: World) -> None:
+    with world.database.write() as session:
+        limits.hit(session, world.keyring, [Counted(Limit.GUESSES_AT_SITE, "1")], world.now)
+    world.wait(minutes=10)
+    world.keep_house()
+    with world.database.read() as session:
+        assert session.scalars(select(LimitCounter)).all() == []
+
+
+def test_day_keys_go_an_hour_after_the_day_is_over_at_every_site(world: World) -> None:
+    """The site's day ends at 04:00 in Berlin, 02:00 in UTC."""
+    closed_visit(world)
+    expected = {"2026-06-15 23:00": 1, "2026-06-16 02:00": 1, "2026-06-16 02:59": 1, "2026-06-16 03:00": 0}
+    for moment, keys in expected.items():
+        world.now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+        world.keep_house()
+        assert count_day_keys(world) == keys
+
+
+def count_day_keys(world: World) -> int:
+    return len(stored_day_keys(world.database))
+
+
+# Settling
+
+
+def test_the_totals_of_a_deleted_visit_go_to_its_voucher(world: World) -> None:
+    code = world.voucher(megabytes=1, minutes=10_000)
+    closed_visit(world, code)
+    world.wait(hours=25)
+    assert world.keep_house().settled == 1
+    voucher = world.stored(code)
+    assert (voucher.settled_octets, voucher.settled_seconds) == (2000, 60)
+    world.keep_house()
+    assert world.stored(code).settled_octets == 2000
+
+
+minutes_of_a_day = st.integers(0, 23 * 60)
+
+
+@hypothesis_settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(0, 3), minutes_of_a_day, st.integers(0, 300), st.integers(0, 10**6)), min_size=1,
+             max_size=6),
+    st.lists(st.integers(1, 80), min_size=1, max_size=4),
+)  # fmt: skip
+def test_settling_changes_no_total_whenever_it_is_done(
+    world: World, visits: list[tuple[int, int, int, int]], rounds: list[int]
+) -> None:
+    """Devices 0 to 3 of one voucher are online from a minute on, for some minutes, and use some octets."""
+    world.now = began = NOON
+    code = world.voucher(Clock.ONLINE, minutes=100_000, devices=100)
+    covered = set()
+    for number, (device, start, length, octets) in enumerate(sorted(visits, key=lambda visit: visit[1] + visit[2])):
+        end = world.now = began + timedelta(minutes=start + length)
+        handle = world.get_in(code, device=a_mac(device))
+        session_id = f"{number}-{handle}"
+        world.start(handle, session_id, at=end - timedelta(minutes=length))
+        world.stop(handle, length * 60, session_id, octets_from_guest=octets)
+        covered |= set(range(start, start + length))
+    for hours in rounds:
+        world.wait(hours=hours)
+        world.keep_house()
+        with world.database.read() as session:
+            status = voucher_status(session, world.directory, world.stored(code), world.now)
+        assert status.seconds_used == len(covered) * 60
+        assert status.octets_used == sum(octets for _device, _start, _length, octets in visits)
+
+
+def test_a_minute_shared_with_a_visit_that_stays_is_counted_once(world: World) -> None:
+    code = world.voucher(Clock.ONLINE, minutes=10_000, devices=2)
+    long = world.go_online(code, LAPTOP)
+    short = closed_visit(world, code)
+    for _ in range(25 * 4):
+        world.wait(minutes=15)
+        world.interim(long, int((world.now - NOON).total_seconds()), f"session-{long}")
+    assert world.keep_house().settled == 1
+    assert not world.has_visit(short)
+    with world.database.read() as session:
+        status = voucher_status(session, world.directory, world.stored(code), world.now)
+    assert status.seconds_used == 25 * 3600
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20))))
+def test_the_time_covered_is_that_of_the_union(spans: list[tuple[int, int]]) -> None:
+    intervals = [(NOON + timedelta(seconds=start), NOON + timedelta(seconds=start + length)) for start, length in spans]
+    assert seconds_covered(intervals) == len({s for start, length in spans for s in range(start, start + length)})
+
+
+# Silence
+
+
+@pytest.mark.parametrize(("minutes", "silent"), [(14, 0), (15, 0), (16, 1)])
+def test_three_intervals_without_a_word_are_silence(world: World, minutes: int, silent: int) -> None:
+    world.listen_for(hours=1)
+    handle = world.go_online(world.voucher())
+    world.listen_for(minutes=minutes)
+    assert world.keep_house().silent == silent
+    assert world.visit(handle).runs is not bool(silent)
+    if silent:
+        assert world.visit(handle).close_cause is CloseCause.SILENCE
+
+
+@pytest.mark.parametrize(("minutes", "silent"), [(3, 0), (4, 1)])
+def test_a_closely_watched_visit_is_silent_sooner(world: World, minutes: int, silent: int) -> None:
+    world.listen_for(hours=1)
+    world.go_online(world.voucher(megabytes=100))
+    world.listen_for(minutes=minutes)
+    assert world.keep_house().silent == silent
+
+
+def test_nobody_is_silent_while_nobody_listens(world: World) -> None:
+    world.go_online(world.voucher())
+    world.wait(hours=5)
+    assert world.keep_house().silent == 0
+    world.listen()
+    assert world.keep_house().silent == 0
+
+
+def test_an_outage_starts_the_clock_of_silence_anew(world: World) -> None:
+    world.listen_for(minutes=5)
+    world.go_online(world.voucher())
+    world.listen_for(minutes=10)
+    world.wait(minutes=10)
+    world.listen_for(minutes=14)
+    assert world.keep_house().silent == 0
+    world.listen_for(minutes=2)
+    assert world.keep_house().silent == 1
+
+
+def test_a_short_gap_is_no_outage(world: World) -> None:
+    world.listen()
+    began = world.now
+    world.now += LONGEST_GAP
+    world.listen()
+    with world.database.read() as session:
+        assert listening_since(session, LISTENER, world.now) == began
+        assert listening_since(session, LISTENER, world.now + LONGEST_GAP) == began
+        after = world.now + LONGEST_GAP + timedelta(seconds=1)
+        assert listening_since(session, LISTENER, after) == after
+        assert listening_since(session, "nobody", world.now) == world.now
+
+
+# Reservations
+
+
+@pytest.mark.parametrize(("seconds", "closed"), [(INTERIM + 120, 0), (INTERIM + 121, 1)])
+def test_a_place_is_reserved_for_an_interval_and_two_minutes(world: World, seconds: int, closed: int) -> None:
+    world.listen_for(hours=1)
+    handle = world.get_in(*world.vouchers(1))
+    world.listen_for(seconds=seconds)
+    assert world.keep_house().never_started == closed
+    assert world.visit(handle).runs is not bool(closed)
+
+
+def test_after_an_outage_reserved_places_are_not_held_for_ever(world: World) -> None:
+    world.listen()
+    world.get_in(*world.vouchers(1))
+    world.wait(minutes=30)
+    world.listen()
+    assert world.keep_house().never_started == 0
+    world.listen_for(seconds=INTERIM + 121)
+    assert world.keep_house().never_started == 1
+    assert world.running() == 0
+
+
+def test_a_nas_that_never_accounts_keeps_its_guests_and_is_named(make_world: MakeWorld) -> None:
+    world = make_world()
+    with world.database.write() as session:
+        session.execute(update(Nas).values(accounting_heard_at=None))
+    world.reload()
+    world.listen_for(hours=1)
+    handle = world.get_in(world.voucher(minutes=60))
+    world.listen_for(minutes=59)
+    done = world.keep_house()
+    assert done.nas_without_accounting == {world.place.nas.name}
+    assert world.visit(handle).runs
+    world.listen_for(minutes=2)
+    assert world.keep_house().never_started == 1
+
+
+# The end of vouchers
+
+
+def test_the_pops_own_clock_ends_what_the_nas_does_not(world: World) -> None:
+    handle = world.go_online(world.voucher(minutes=10))
+    world.wait(minutes=10, seconds=-1)
+    assert world.keep_house().over == 0
+    world.wait(seconds=1)
+    assert world.keep_house().over == 1
+    assert world.outbox() == [(handle, CloseCause.OVER)]
+    world.keep_house()
+    assert len(world.outbox()) == 1
+
+
+def test_minutes_online_run_out_between_two_interims(world: World) -> None:
+    handle = world.go_online(world.voucher(Clock.ONLINE, minutes=10))
+    world.wait(minutes=9, seconds=59)
+    world.keep_house()
+    assert world.outbox() == []
+    world.wait(seconds=1)
+    world.keep_house()
+    assert world.outbox() == [(handle, CloseCause.OVER)]
+
+
+def test_a_revoked_voucher_is_ended_even_if_its_outbox_was_forgotten(world: World) -> None:
+    (code,) = world.vouchers(1)
+    handle = world.go_online(code)
+    with world.database.write() as session:
+        session.get_one(Voucher, world.voucher_id(code)).revoked_at = world.now
+    world.keep_house()
+    assert world.outbox() == [(handle, CloseCause.REVOKED)]
+
+
+def test_no_visit_waits_behind_a_full_round(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that run on come up every time; those that are over come after them and must have their turn too."""
+    monkeypatch.setattr(housekeeping, "ROWS_A_ROUND", 2)
+    for _ in range(5):
+        world.go_online(world.voucher(Clock.ONLINE, minutes=1000))
+    over = [world.go_online(world.voucher(Clock.ONLINE, minutes=1)) for _ in range(3)]
+    world.wait(minutes=2)
+    for _ in range(3):
+        world.keep_house()
+    assert {handle for handle, _cause in world.outbox()} == set(over)
+
+
+def test_a_round_cleans_up_as_much_as_it_may_and_the_next_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "ROWS_A_ROUND", 2)
+    code = world.voucher(megabytes=1, minutes=10_000)
+    for _ in range(5):
+        closed_visit(world, code)
+    world.wait(hours=25)
+    assert [world.keep_house().settled for _ in range(4)] == [2, 2, 1, 0]
+    assert world.stored(code).settled_octets == 10_000
+
+
+def test_an_empty_house_needs_no_keeping(make_world: MakeWorld) -> None:
+    world = make_world(SiteKind.SINGLE)
+    done = world.keep_house()
+    assert (done.silent, done.never_started, done.over, done.erased, done.settled) == (0, 0, 0, 0, 0)
+
+
+def test_the_day_of_a_free_pass_is_the_sites(world: World) -> None:
+    world.now = datetime(2026, 6, 16, 1, 59, tzinfo=UTC)
+    world.admit(world.ticket_login(world.ask(free=world.free_pass()), device=PHONE))
+    with world.database.read() as session:
+        voucher = session.scalars(select(Voucher)).one()
+        assert (voucher.free_day, voucher.good_until) == (date(2026, 6, 15), datetime(2026, 6, 16, 2, tzinfo=UTC))
+        assert voucher.free_device == hash_device(world.keyring, PHONE)
+        assert session.scalars(select(Visit.voucher_id)).one() == voucher.id

@@ -74,7 +74,8 @@ def load_settings(config: Path | None = None) -> Settings:
     """Read the settings; the environment wins over the TOML file `config`. SetupError names the setting that is wrong."""
 
     class FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=config)
+        # A setting that is misspelt in the file would otherwise be ignored.
+        model_config = SettingsConfigDict(toml_file=config, extra="forbid")
 
         @classmethod
         def settings_customise_sources(
@@ -87,6 +88,8 @@ def load_settings(config: Path | None = None) -> Settings:
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    if config is not None and not config.is_file():
+        raise SetupError("no-config", f"There is no settings file {str(config)!r}.")
     try:
         return FromFile()
     except ValidationError as error:

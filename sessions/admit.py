@@ -19,7 +19,7 @@ from hotspot.keys import Keyring
 from sessions.login import Login, Wish, resolve
 from sessions.usage import Account, load_accounts, lock_access_points, lock_vouchers
 from sessions.visit import (
-    LOST_TOUCH,
+    CUT_OFF,
     RUNNING,
     CloseCause,
     Identifiers,
@@ -30,10 +30,10 @@ from sessions.visit import (
     ask_disconnect,
     close,
 )
-from vouchers.admission import DeviceFacts, Granted, PlaceFacts, Reason, Refused, decide
+from vouchers.admission import DeviceFacts, Granted, PlaceFacts, Reason, Refused, decide, in_the_way
 from vouchers.batches import Voucher, free_voucher
 
-# A device that comes back this soon is never refused for lack of place (decision 4).
+# A device that comes back this soon is never refused for lack of place, nor is one that was cut off (decision 4).
 RETURNS_WITHIN = timedelta(minutes=10)
 # How long after its interval a reserved place waits for the first accounting.
 ACCOUNTING_GRACE = timedelta(seconds=120)
@@ -163,7 +163,7 @@ class _Round:
         for visit in held:
             if visit.runs:
                 self.by_voucher.setdefault(visit.voucher_id, []).append(visit)
-        recent = or_(Visit.closed_at > self.now - RETURNS_WITHIN, Visit.close_cause.in_(LOST_TOUCH))
+        recent = or_(Visit.closed_at > self.now - RETURNS_WITHIN, Visit.close_cause.in_(CUT_OFF))
         self.returning = {
             (site_id, device)
             for site_id, device in self.session.execute(
@@ -201,10 +201,11 @@ class _Round:
             returns=current is not None or (wish.site.id, wish.device) in self.returning,
             swaps=wish.swaps,
         )
-        decision = decide(account.facts, account.usage, device, self._place(wish), self.now)
+        usage = account.usage
+        displaced = self._displaced(wish, in_the_way(account.voucher.terms, usage, device)) if wish.swaps else []
+        decision = decide(account.facts, usage, device, self._place(wish, displaced), self.now)
         if isinstance(decision, Refused):
             return decision
-        displaced = self._displaced(wish, decision.displaces)
         if len(displaced) < decision.displaces or self.granted_visits.intersection(displaced):
             return None
         return self._grant(wish, account, decision, current, displaced)
@@ -231,7 +232,7 @@ class _Round:
     def _day(self, site: SiteRecord) -> date:
         return site_day(self.now, site.zone, site.day_ends)
 
-    def _place(self, wish: Wish) -> PlaceFacts:
+    def _place(self, wish: Wish, displaced: list[Visit]) -> PlaceFacts:
         located = wish.login.located
         points = [self.points[id] for id in _counted_points(located) if id in self.points]
         point = located.access_point
@@ -241,6 +242,7 @@ class _Round:
             capacity=sum(point.capacity for point in points),
             occupied=occupied,
             soft=bool(points) and all(point.capacity_is_soft for point in points),
+            vacated=sum(point is None or visit.access_point_id == point.id for visit in displaced),
         )
 
     def _displaced(self, wish: Wish, count: int) -> list[Visit]:

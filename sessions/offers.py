@@ -15,7 +15,7 @@ from hotspot.place import AccessPoint
 from sessions.admit import RETURNS_WITHIN
 from sessions.login import guess_counters
 from sessions.usage import load_accounts, voucher_facts
-from sessions.visit import LOST_TOUCH, RUNNING, Visit, VisitState
+from sessions.visit import CUT_OFF, RUNNING, Visit, VisitState
 from vouchers.admission import DeviceFacts, Granted, PlaceFacts, Reason, Refused, Usage, decide
 from vouchers.batches import Voucher, find_by_code, free_voucher
 from vouchers.codes import Code, Mistyped
@@ -64,7 +64,8 @@ def preview(session: Session, wanted: Wanted, now: datetime) -> Granted | Refuse
     site = wanted.located.site
     facts, place = voucher_facts(voucher), _place(session, wanted.located)
     if wanted.device:
-        returns = _returns(session, site.id, wanted.device, now)
+        # A swap may free the very place it needs; RADIUS, which holds the rows, knows.
+        returns = wanted.swaps or _returns(session, site.id, wanted.device, now)
         return decide(facts, usage, DeviceFacts(wanted.device, returns, wanted.swaps), place, now)
     anyone = DeviceFacts(b"", returns=True, swaps=wanted.swaps)
     decision = decide(facts, usage, anyone, place, now)
@@ -104,7 +105,7 @@ def _free_pass_taken(session: Session, wanted: Wanted, now: datetime) -> Voucher
 
 def _returns(session: Session, site_id: int, device: bytes, now: datetime) -> bool:
     """Whether the device holds a place or had one until just now."""
-    until_just_now = or_(Visit.closed_at > now - RETURNS_WITHIN, Visit.close_cause.in_(LOST_TOUCH))
+    until_just_now = or_(Visit.closed_at > now - RETURNS_WITHIN, Visit.close_cause.in_(CUT_OFF))
     closed = (Visit.state == VisitState.CLOSED) & until_just_now
     found = select(Visit.id).where(
         Visit.site_id == site_id, Visit.device == device, or_(Visit.state.in_(RUNNING), closed)

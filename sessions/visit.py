@@ -50,6 +50,8 @@ class CloseCause(enum.StrEnum):
 
 # The guest did not leave and nobody sent it away: accounting that comes later proves that the visit goes on.
 LOST_TOUCH = (CloseCause.SILENCE, CloseCause.NEVER_STARTED, CloseCause.NAS_RESTART)
+# As by a power failure, whose guests all come back.
+CUT_OFF = (CloseCause.SILENCE, CloseCause.NAS_RESTART)
 
 _is_running = text("state IN ('reserved', 'open')")
 _is_pending = text("done_at IS NULL")

@@ -72,12 +72,16 @@ class DeviceFacts:
 
 @dataclass(frozen=True)
 class PlaceFacts:
-    """Where: the limit of the access point, or of the site's pool where only the site is known, and who is on it now."""
+    """Where: the limit of the access point, or of the site's pool where only the site is known, and who is on it now.
+
+    Of the places `occupied`, `vacated` are held by devices that would give way to this one.
+    """
 
     site: SiteRecord
     capacity: int
     occupied: int
     soft: bool = False
+    vacated: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,13 +120,12 @@ def decide(
     limits = limits_of(voucher, usage, place.site, now, least_seconds=least_seconds)
     if isinstance(limits, Refused):
         return limits
-    others = len(usage.running - {device.hash})
-    displaced = max(0, others + 1 - voucher.terms.devices)
+    displaced = in_the_way(voucher.terms, usage, device)
     if displaced and not (device.swaps and voucher.terms.replace):
         return Refused(Reason.IN_USE, can_swap=voucher.terms.replace)
-    if place.occupied >= place.capacity and not (device.returns or place.soft):
+    if place.occupied - place.vacated >= place.capacity and not (device.returns or place.soft):
         return Refused(Reason.FULL)
-    sharers = others - displaced + 1
+    sharers = len(usage.running - {device.hash}) - displaced + 1
     return Granted(
         seconds_left=limits.seconds_left,
         octets_left=None if limits.octets_left is None else max(1, limits.octets_left // sharers),
@@ -131,6 +134,11 @@ def decide(
         ends_at=limits.ends_at,
         displaces=displaced,
     )
+
+
+def in_the_way(terms: Terms, usage: Usage, device: DeviceFacts) -> int:
+    """How many other devices on the voucher would have to give way to this one."""
+    return max(0, len(usage.running - {device.hash}) + 1 - terms.devices)
 
 
 def limits_of(

@@ -90,3 +90,15 @@ def test_a_bind_is_host_and_port(bind: str, host: str, port: int) -> None:
 def test_what_is_no_bind_is_refused(bind: str) -> None:
     with pytest.raises(SetupError, match="host:port"):
         split_bind(bind)
+
+
+def test_a_misspelt_setting_in_the_file_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "surfpass.toml"
+    config.write_text('portal_bund = "10.0.0.1:80"\n')
+    with pytest.raises(SetupError, match="SURFPASS_PORTAL_BUND"):
+        load_settings(config)
+
+
+def test_a_missing_settings_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"nowhere\.toml"):
+        load_settings(tmp_path / "nowhere.toml")

@@ -378,6 +378,18 @@ def test_two_swaps_in_one_batch_leave_one_device(world: World) -> None:
 # Places
 
 
+def test_a_swap_on_a_full_access_point_takes_the_place_it_frees(make_world: MakeWorld) -> None:
+    """A phone that has changed its random MAC must not be kept out by its own old one."""
+    world = make_world(capacity=1)
+    code, other = world.voucher(replace=True), world.voucher(replace=True)
+    world.get_in(code, device=PHONE)
+    stranger = world.admit(world.ticket_login(world.ask(other, swaps=True), device=TABLET))
+    assert stranger == [Refused(Reason.FULL)]
+    (outcome,) = world.admit(world.ticket_login(world.ask(code, swaps=True), device=LAPTOP))
+    assert isinstance(outcome, Admitted)
+    assert world.running() == 1
+
+
 def test_the_guest_after_the_last_place_is_refused(make_world: MakeWorld) -> None:
     world = make_world(capacity=3)
     *fitting, late = world.vouchers(4)

@@ -12,9 +12,9 @@ from hotspot.clock import site_day
 from hotspot.directory import Directory
 from hotspot.place import Nas
 from sessions import connection_log
-from sessions.admit import ACCOUNTING_GRACE
 from sessions.heartbeat import listening_since
 from sessions.recheck import find_refused, recheck
+from sessions.reservations import ACCOUNTING_GRACE
 from sessions.usage import lock_vouchers, seconds_covered, time_covered
 from sessions.visit import RUNNING, CloseCause, Disconnect, Leg, Visit, VisitState, VoucherDevice, close
 from vouchers.batches import Voucher

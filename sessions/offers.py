@@ -12,7 +12,7 @@ from hotspot.directory import Located, SiteRecord
 from hotspot.keys import Keyring
 from hotspot.mac import Mac
 from hotspot.place import AccessPoint
-from sessions.admit import RETURNS_WITHIN
+from sessions.ledger import RETURNS_WITHIN
 from sessions.login import guess_counters
 from sessions.usage import load_accounts, voucher_facts
 from sessions.visit import CUT_OFF, RUNNING, Visit, VisitState

@@ -106,9 +106,9 @@ def _lay_out(work: Work, settings: Settings) -> Demo:
     markt, meadow = _add_sites(session, customer, now)
     _add_passes(session, customer, now)
     for site in (markt, meadow):
-        for slug, count in (("hour", 5), ("day", 10), ("week", 2)):
+        for slug, count in (("hour", 10), ("day", 5), ("week", 2)):
             issue(session, COMMAND_LINE, work.keyring, site, find_pass(session, site, slug), count, now, "demo")
-    _publish_texts(session, now)
+    _publish_texts(session, settings.operator_name, now)
     demo = Demo(
         nas_id=_NO_ID,
         nas_identifier=_NAS_IDENTIFIER,
@@ -156,14 +156,15 @@ def _add_passes(session: Session, customer: Customer, now: datetime) -> None:
         add_pass(session, COMMAND_LINE, new, site=None, customer=customer, now=now)
 
 
-def _publish_texts(session: Session, now: datetime) -> None:
+def _publish_texts(session: Session, operator: str, now: datetime) -> None:
     marks = {"de": "DEMO – kein echtes Angebot.", "en": "DEMO – not a real offer."}
     for kind, name in (
         (LegalKind.TERMS, "terms"),
         (LegalKind.IMPRINT, "demo-imprint"),
         (LegalKind.PRIVACY, "demo-privacy"),
     ):
-        texts = [NewText(one, f"{marks[one]}\n\n{read_template(f'legal/{name}.{one}.txt')}") for one in LANGUAGES]
+        bodies = {one: read_template(f"legal/{name}.{one}.txt").replace("OPERATOR", operator) for one in LANGUAGES}
+        texts = [NewText(one, f"{marks[one]}\n\n{body}") for one, body in bodies.items()]
         publish(session, COMMAND_LINE, kind, texts, now, now)
 
 

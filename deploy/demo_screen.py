@@ -25,7 +25,7 @@ def demo_screen(installation: Installation, demo: Demo) -> str:
         )
     )
     host = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(settings.radius_bind, settings.radius_bind)  # noqa: S104
-    new_code = f"all used: surfpass voucher issue --site {demo.site_slug} --pass day --count 1"
+    new_code = f"all used: surfpass voucher issue --site {demo.site_slug} --pass hour --count 1"
     return f"""\
 surfpass, with a demo whose passwords were made for this installation alone:
 
@@ -40,9 +40,9 @@ surfpass, with a demo whose passwords were made for this installation alone:
 
 
 def _unused_code(work: Work, demo: Demo) -> str | None:
-    """A day pass that nobody has used yet."""
+    """A pass of one hour that nobody has used yet."""
     site = find_site(work.session, demo.site_slug)
-    article = find_pass(work.session, site, "day")
+    article = find_pass(work.session, site, "hour")
     unused = work.session.scalar(
         select(Voucher)
         .where(

@@ -25,7 +25,7 @@ def run(installation: Installation, *, with_demo: bool) -> None:
         demo = _demo(installation) if with_demo else None
         if demo:
             ports.require_free_demo_port(settings)
-        screen = demo_screen(installation, demo) if demo else _screen(settings)
+        screen = f"{demo_screen(installation, demo)}\nCtrl-C stops everything.\n" if demo else _screen(settings)
         # The supervisor's pooled connections are of no more use, and must not reach the children.
         installation.close()
         parts = [

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from hotspot import audit
 from hotspot.audit import Actor
-from hotspot.errors import NotFound, Refusal
+from hotspot.errors import NotFound, Refusal, SetupError, WrongUse
 from hotspot.keys import Keyring, Purpose
 from hotspot.mac import Mac
 from hotspot.place import (
@@ -37,14 +37,14 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 def check_slug(slug: str) -> str:
     """Return `slug` when it can stand in a URL; Refusal otherwise."""
     if not _SLUG.fullmatch(slug):
-        raise Refusal("bad-slug", f"{slug[:60]!r} is not a slug: use a-z, 0-9 and hyphens, at most 40.")
+        raise WrongUse("bad-slug", f"{slug[:60]!r} is not a slug: use a-z, 0-9 and hyphens, at most 40.")
     return slug
 
 
 def _check_name(name: str) -> str:
     name = name.strip()
     if not name or len(name) > 80 or not name.isprintable():
-        raise Refusal("bad-name", "A name needs 1 to 80 printable characters.")
+        raise WrongUse("bad-name", "A name needs 1 to 80 printable characters.")
     return name
 
 
@@ -68,7 +68,7 @@ def find_customer(session: Session, name_or_id: str) -> Customer:
         )
     )
     if not found:
-        raise NotFound("no-customer", f"There is no customer {name_or_id!r}.")
+        raise NotFound("no-customer", f"There is no customer {name_or_id[:80]!r}.")
     return found
 
 
@@ -95,9 +95,9 @@ def add_site(session: Session, actor: Actor, customer: Customer, new: NewSite, n
     try:
         ZoneInfo(new.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise Refusal("bad-timezone", f"{new.timezone!r} is not a time zone such as Europe/Berlin.") from error
+        raise WrongUse("bad-timezone", f"{new.timezone!r} is not a time zone such as Europe/Berlin.") from error
     if not 1 <= len(new.ssid.encode()) <= 32:
-        raise Refusal("bad-ssid", "An SSID has 1 to 32 octets.")
+        raise WrongUse("bad-ssid", "An SSID has 1 to 32 octets.")
     if session.scalar(select(Site.id).where(Site.slug == new.slug)):
         raise Refusal("slug-taken", f"There is a site {new.slug!r} already.")
     site = Site(
@@ -127,7 +127,7 @@ def find_site(session: Session, slug: str) -> Site:
     """The site with this slug; NotFound when there is none."""
     site = session.scalar(select(Site).where(Site.slug == slug, Site.retired_at.is_(None)))
     if not site:
-        raise NotFound("no-site", f"There is no site {slug!r}.")
+        raise NotFound("no-site", f"There is no site {slug[:60]!r}.")
     return site
 
 
@@ -158,8 +158,10 @@ def add_access_points(
     )
     free = [slot for slot in range(1, site.slots + 1) if slot not in used]
     if len(new) > len(free):
-        raise Refusal("too-many-access-points", f"A {site.kind} site has at most {site.slots} access points.")
-    _refuse_known_radios(session, [mac for one in new for mac in one.macs])
+        raise Refusal("too-many-access-points", _too_many(site.kind))
+    _refuse_known_names(session, site, [one.name.strip() for one in new])
+    _check_radios(new)
+    _refuse_known_radios(session, {mac: one.name for one in new for mac in one.macs})
     _refuse_known_identifiers(session, [one.nas_identifier for one in new if one.nas_identifier])
     added = [_access_point(site, one, slot, now) for one, slot in zip(new, free, strict=False)]
     session.add_all(added)
@@ -171,12 +173,16 @@ def add_access_points(
     return added
 
 
+def _too_many(kind: SiteKind) -> str:
+    return f"A {kind} site has at most {kind.slots} access point{'' if kind.slots == 1 else 's'}."
+
+
 def _access_point(site: Site, new: NewAccessPoint, slot: int, now: datetime) -> AccessPoint:
     capacity = new.capacity if new.capacity is not None else site.kind.capacity
     if not 1 <= capacity <= 10_000:
-        raise Refusal("bad-capacity", f"{new.name}: a capacity is a number from 1 to 10000.")
+        raise WrongUse("bad-capacity", f"{new.name}: a capacity is a number from 1 to 10000.")
     if not new.macs and not new.nas_identifier:
-        raise Refusal("no-radio", f"{new.name}: give a MAC address or a NAS-Identifier, else no request can name it.")
+        raise WrongUse("no-radio", f"{new.name}: give a MAC address or a NAS-Identifier, else no request can name it.")
     return AccessPoint(
         site_id=site.id,
         slots=site.slots,
@@ -191,11 +197,30 @@ def _access_point(site: Site, new: NewAccessPoint, slot: int, now: datetime) -> 
     )
 
 
-def _refuse_known_radios(session: Session, macs: Collection[Mac]) -> None:
-    twice = {mac for mac in macs if list(macs).count(mac) > 1}
-    known = twice | set(session.scalars(select(Radio.mac).where(Radio.mac.in_(set(macs)))))
+def _check_radios(new: Sequence[NewAccessPoint]) -> None:
+    macs = [mac for one in new for mac in one.macs]
+    for mac in macs:
+        if not mac.names_a_device:
+            raise WrongUse("bad-mac", f"{mac} is no device's own address.")
+        if macs.count(mac) > 1:
+            raise Refusal("mac-taken", f"{mac} is given twice.")
+
+
+def _refuse_known_radios(session: Session, names: Mapping[Mac, str]) -> None:
+    """`names` are the new access points' names by their MACs."""
+    known = set(session.scalars(select(Radio.mac).where(Radio.mac.in_(names))))
     if known:
-        raise Refusal("mac-taken", f"{min(known)} belongs to an access point already.")
+        raise Refusal("mac-taken", f"{names[min(known)]}: {min(known)} belongs to an access point already.")
+
+
+def _refuse_known_names(session: Session, site: Site, names: Collection[str]) -> None:
+    twice = {name for name in names if list(names).count(name) > 1}
+    query = select(AccessPoint.name).where(
+        AccessPoint.site_id == site.id, AccessPoint.name.in_(set(names)), AccessPoint.retired_at.is_(None)
+    )
+    known = twice | set(session.scalars(query))
+    if known:
+        raise Refusal("name-taken", f"There is an access point named {min(known)!r} at this site already.")
 
 
 def _refuse_known_identifiers(session: Session, identifiers: Collection[str]) -> None:
@@ -237,7 +262,7 @@ def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site:
             "told apart by --nas-identifier.",
         )
     for address in new.gateway_addresses:
-        split_bind(address)
+        _check_gateway_address(address)
     if session.scalar(select(Nas.id).where(Nas.name == name)):
         raise Refusal("name-taken", f"There is a NAS named {name!r} already.")
     _refuse_indistinct_nas(session, keyring, new, network)
@@ -264,11 +289,18 @@ def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site:
     return nas
 
 
+def _check_gateway_address(text: str) -> None:
+    try:
+        split_bind(text)
+    except SetupError as error:
+        raise WrongUse("bad-gateway-address", f"{text[:60]!r} is not host:port, such as 10.1.0.1:3990.") from error
+
+
 def _check_network(text: str) -> str:
     try:
         return str(ipaddress.ip_network(text.strip(), strict=True))
     except ValueError as error:
-        raise Refusal("bad-network", f"{text[:60]!r} is not a network such as 10.1.0.0/24: {error}.") from error
+        raise WrongUse("bad-network", f"{text[:60]!r} is not a network such as 10.1.0.0/24.") from error
 
 
 def _refuse_indistinct_nas(session: Session, keyring: Keyring, new: NewNas, network: str) -> None:

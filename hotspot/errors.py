@@ -18,5 +18,9 @@ class Refusal(SurfpassError):
     """A well-formed wish that cannot be granted; nothing was changed."""
 
 
+class WrongUse(Refusal):
+    """What was given makes no sense, whatever the state of the PoP: a value out of range, options that contradict."""
+
+
 class NotFound(Refusal):
     """What was named does not exist, or is not the asker's to see."""

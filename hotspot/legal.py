@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from hotspot import audit
 from hotspot.audit import Actor
 from hotspot.database import Base, BigId, enum_column
-from hotspot.errors import Refusal
+from hotspot.errors import Refusal, WrongUse
 
 LANGUAGES = ("de", "en")
 LONGEST_TEXT = 30_000
@@ -68,10 +68,10 @@ def publish(
 ) -> LegalVersion:
     """Publish a new version. Refusal for an empty or oversized text, or a language given twice or unknown."""
     if not texts or len({text.language for text in texts}) != len(texts):
-        raise Refusal("bad-texts", "Give one text for each language, and at least one.")
+        raise WrongUse("bad-texts", "Give one text for each language, and at least one.")
     for text in texts:
         if text.language not in LANGUAGES:
-            raise Refusal("bad-language", f"{text.language!r} is not one of {', '.join(LANGUAGES)}.")
+            raise WrongUse("bad-language", f"{text.language!r} is not one of {', '.join(LANGUAGES)}.")
         if not text.body.strip() or len(text.body) > LONGEST_TEXT:
             raise Refusal(
                 "bad-text", f"The text for {text.language} is empty or longer than {LONGEST_TEXT} characters."

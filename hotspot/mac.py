@@ -41,5 +41,10 @@ class Mac:
         digits = re.sub("[^0-9A-F]", "", text.upper())
         return cls("-".join(digits[i : i + 2] for i in range(0, 12, 2)))
 
+    @property
+    def names_a_device(self) -> bool:
+        """Whether one device can have it: no group address, and not the empty one."""
+        return not int(self.value[:2], 16) & 1 and self.value != "00-00-00-00-00-00"
+
     def __str__(self) -> str:
         return self.value

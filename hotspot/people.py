@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from hotspot import audit
 from hotspot.audit import Actor
 from hotspot.database import Base, Identified, enum_column
-from hotspot.errors import Refusal
+from hotspot.errors import Refusal, WrongUse
 from hotspot.place import Customer
 
 SHORTEST_PASSWORD = 12
@@ -50,11 +50,11 @@ def add_user(
     """Add an account. Refusal when the address is taken or unusable, the password too short, or the customer does not fit."""
     email = email.strip().lower()
     if not re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,189}", email):
-        raise Refusal("bad-email", f"{email[:60]!r} is not an e-mail address.")
+        raise WrongUse("bad-email", f"{email[:60]!r} is not an e-mail address.")
+    if (role is Role.OWNER) != (customer is not None):
+        raise WrongUse("bad-role", "An owner belongs to a customer, an operator to none.")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise Refusal("bad-password", f"A password needs {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")
-    if (role is Role.OWNER) != (customer is not None):
-        raise Refusal("bad-role", "An owner belongs to a customer, an operator to none.")
     if session.scalar(select(User.id).where(User.email == email)):
         raise Refusal("email-taken", f"There is an account for {email} already.")
     user = User(email=email, role=role, customer=customer, password_hash=_hasher.hash(password), created_at=now)

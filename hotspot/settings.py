@@ -52,6 +52,15 @@ class Settings(BaseSettings):
                     raise ValueError(f"SURFPASS_{name.upper()}_FILE cannot be read: {error}") from error
         return values
 
+    @field_validator("portal_bind", "demo_ap_bind")
+    @classmethod
+    def _bind_is_host_and_port(cls, bind: str) -> str:
+        try:
+            split_bind(bind)
+        except SetupError as error:
+            raise ValueError(error.sentence.rstrip(".")) from error
+        return bind
+
     @field_validator("secret_key")
     @classmethod
     def _key_is_long_enough(cls, key: str) -> str:

@@ -15,7 +15,7 @@ from hotspot import (
 )
 from hotspot.audit import Actor
 from hotspot.database import Base, Identified
-from hotspot.errors import NotFound, Refusal
+from hotspot.errors import NotFound, Refusal, WrongUse
 from hotspot.keys import HASH_OCTETS, Keyring, Purpose
 from hotspot.place import Site
 from vouchers.codes import Code, Mistyped
@@ -102,7 +102,7 @@ def issue(
 ) -> list[Issued]:
     """Issue `count` vouchers of a pass at a site. Refusal for a free pass or a count that is not 1 to LARGEST_BATCH."""
     if not 1 <= count <= LARGEST_BATCH:
-        raise Refusal("bad-count", f"Issue 1 to {LARGEST_BATCH} vouchers at a time.")
+        raise WrongUse("bad-count", f"Issue 1 to {LARGEST_BATCH} vouchers at a time.")
     if article.free:
         raise Refusal("pass-is-free", f"{article.name!r} is a free pass: guests take it without a voucher.")
     if article.until and article.until <= now:

@@ -11,7 +11,7 @@ from hotspot import audit
 from hotspot.audit import Actor
 from hotspot.database import Base, Identified, enum_column
 from hotspot.enrolment import check_slug
-from hotspot.errors import NotFound, Refusal
+from hotspot.errors import NotFound, Refusal, WrongUse
 from hotspot.place import Customer, Site
 
 MEGABYTE = 1_000_000
@@ -127,7 +127,7 @@ def add_pass(
     check_slug(new.slug)
     _check_terms(new, now)
     if site and customer:
-        raise Refusal("two-scopes", "A pass belongs to a site or to a customer, not to both.")
+        raise WrongUse("two-scopes", "A pass belongs to a site or to a customer, not to both.")
     site_id, customer_id = (site.id if site else None), (customer.id if customer else None)
     same_scope = and_(Pass.site_id.is_not_distinct_from(site_id), Pass.customer_id.is_not_distinct_from(customer_id))
     if session.scalar(select(Pass.id).where(Pass.slug == new.slug, Pass.retired_at.is_(None), same_scope)):
@@ -171,25 +171,25 @@ _RANGES = {
 def _check_terms(new: NewPass, now: datetime) -> None:
     terms = new.terms
     if not new.name.strip() or len(new.name) > 80:
-        raise Refusal("bad-name", "A pass needs a name of 1 to 80 characters.")
+        raise WrongUse("bad-name", "A pass needs a name of 1 to 80 characters.")
     for name, (least, most) in _RANGES.items():
         value = getattr(terms, name)
         if value is not None and not least <= value <= most:
-            raise Refusal("out-of-range", f"--{name.replace('_', '-')} is a number from {least} to {most}.")
+            raise WrongUse("out-of-range", f"--{name.replace('_', '-')} is a number from {least} to {most}.")
     if terms.clock in (Clock.FIRST_USE, Clock.ONLINE) and terms.minutes is None:
-        raise Refusal("no-minutes", f"A pass with clock {terms.clock} needs --minutes.")
+        raise WrongUse("no-minutes", f"A pass with clock {terms.clock} needs --minutes.")
     if (terms.clock is Clock.UNTIL) != (terms.until is not None):
-        raise Refusal("bad-until", "--until belongs to the clock 'until', which needs it.")
+        raise WrongUse("bad-until", "--until belongs to the clock 'until', which needs it.")
     if terms.until and terms.until <= now:
         raise Refusal("until-past", "--until lies in the past.")
     if not 1 <= new.good_days <= 3660 or not 0 <= new.return_days <= 14:
-        raise Refusal("bad-days", "--good-days is 1 to 3660, --return-days 0 to 14.")
+        raise WrongUse("bad-days", "--good-days is 1 to 3660, --return-days 0 to 14.")
     if not 0 <= new.price_cents <= 1_000_000:
-        raise Refusal("bad-price", "--price is 0 to 10000.00.")
+        raise WrongUse("bad-price", "--price is 0 to 10000.00.")
     if terms.free and new.price_cents:
-        raise Refusal("free-has-price", "A free pass has no price.")
+        raise WrongUse("free-has-price", "A free pass has no price.")
     if terms.free and terms.devices != 1:
-        raise Refusal("free-devices", "A free pass is for the one device that takes it.")
+        raise WrongUse("free-devices", "A free pass is for the one device that takes it.")
 
 
 def passes_at(session: Session, site_id: int, customer_id: int) -> list[Pass]:
@@ -214,4 +214,4 @@ def find_pass(session: Session, site: Site, slug: str) -> Pass:
     for one in passes_at(session, site.id, site.customer_id):
         if one.slug == slug:
             return one
-    raise NotFound("no-pass", f"Site {site.slug!r} has no pass {slug!r}.")
+    raise NotFound("no-pass", f"Site {site.slug!r} has no pass {slug[:60]!r}.")

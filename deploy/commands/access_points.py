@@ -94,7 +94,10 @@ def import_(installation: Installation, slug: str, file: IO[str], form: str) -> 
 
 def read_access_points(text: str) -> list[NewAccessPoint]:
     """The access points of a CSV text. Refusal names the first line that is no good, and why."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    first = text.partition("\n")[0]
+    # German spreadsheets part fields by semicolons.
+    delimiter = ";" if ";" in first and "," not in first else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     found: list[NewAccessPoint] = []
     head: list[str] = []
     line = 0
@@ -108,12 +111,13 @@ def read_access_points(text: str) -> list[NewAccessPoint]:
             if not head:
                 head = _check_head(cells)
             else:
-                found.append(_read_row(head, cells))
+                one = _read_row(head, cells)
+                _refuse_repeated_radios(one, found)
+                found.append(one)
     except (ValueError, csv.Error) as error:
         raise Refusal("bad-line", f"Line {max(line, reader.line_num)}: {str(error).rstrip('.')}.") from error
     if not found:
         raise Refusal("bad-file", f"The file names no access point: its first line has to be {','.join(COLUMNS)}.")
-    _refuse_repeated_radios(found)
     return found
 
 
@@ -141,13 +145,11 @@ def _read_row(head: list[str], cells: list[str]) -> NewAccessPoint:
     )
 
 
-def _refuse_repeated_radios(found: list[NewAccessPoint]) -> None:
-    seen: set[Mac] = set()
-    for one in found:
-        for mac in one.macs:
-            if mac in seen:
-                raise Refusal("mac-twice", f"{one.name}: {mac} stands in the file twice.")
-            seen.add(mac)
+def _refuse_repeated_radios(new: NewAccessPoint, before: list[NewAccessPoint]) -> None:
+    known = {mac for one in before for mac in one.macs}
+    for mac in new.macs:
+        if mac in known or new.macs.count(mac) > 1:
+            raise ValueError(f"{mac} stands in the file twice")
 
 
 @ap.command("list")

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from deploy.installation import Installation
 from deploy.logging import places
-from hotspot.errors import SurfpassError
+from hotspot.errors import SurfpassError, WrongUse
 
 WRONG_USE = 2
 REFUSED = 1
@@ -34,7 +34,7 @@ class SurfpassGroup(click.Group):
         except click.Abort:
             _fail("Interrupted.", REFUSED)
         except SurfpassError as error:
-            _fail(error.sentence, REFUSED)
+            _fail(error.sentence, WRONG_USE if isinstance(error, WrongUse) else REFUSED)
         except Exception as error:
             _fail(_describe(error), REFUSED)
         sys.exit(result if isinstance(result, int) else 0)
@@ -51,6 +51,8 @@ def _describe(error: Exception) -> str:
     """A sentence for what is not one of our own failures. An exception's words stay out: they may hold a secret."""
     if isinstance(error, IntegrityError):
         return "Somebody else made a change that excludes this one at the same moment: look, and try again."
+    if isinstance(error, OperationalError):
+        return "The database cannot be reached, or is too busy: check SURFPASS_DATABASE_URL, and that it runs."
     if isinstance(error, DBAPIError):
         return (
             f"The database did not do as asked ({type(error.orig).__name__}): check SURFPASS_DATABASE_URL and its log."

@@ -4,6 +4,7 @@ from typing import IO
 
 import click
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from deploy.commands.base import pass_installation
 from deploy.commands.output import format_of_many, format_of_one, print_added, print_many
@@ -12,7 +13,7 @@ from deploy.commands.views import show_customer, show_user
 from deploy.installation import Installation
 from hotspot.audit import COMMAND_LINE
 from hotspot.enrolment import add_customer, find_customer
-from hotspot.people import Role, add_user
+from hotspot.people import Role, User, add_user
 from hotspot.place import Customer
 
 
@@ -85,3 +86,14 @@ def add_one_user(
         )
         shown = show_user(added)
     print_added("user", added.email, shown, form)
+
+
+@user.command("list")
+@format_of_many
+@pass_installation
+def list_users(installation: Installation, form: str) -> None:
+    """List all accounts."""
+    with installation.read() as work:
+        query = select(User).where(User.retired_at.is_(None)).order_by(User.email).options(joinedload(User.customer))
+        rows = [show_user(one) for one in work.session.scalars(query)]
+    print_many(("id", "email", "role", "customer"), rows, form)

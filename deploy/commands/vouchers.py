@@ -14,9 +14,9 @@ from hotspot.directory import load_directory
 from hotspot.enrolment import find_site
 from hotspot.place import Site
 from sessions.endings import end_visits
-from sessions.status import VoucherStatus, voucher_status
+from sessions.status import VoucherStatus, voucher_status, voucher_statuses
 from sessions.visit import CloseCause
-from vouchers.batches import Voucher, find_voucher, issue, revoke
+from vouchers.batches import Voucher, find_voucher, issue, list_vouchers, revoke
 from vouchers.passes import Pass, find_pass
 
 
@@ -53,6 +53,30 @@ def issue_(installation: Installation, slug: str, slug_of_pass: str, count: int,
             for one in issued
         ]
     print_many(("code", "serial", "pass", "site", "good_until"), rows, form)
+
+
+@voucher.command("list")
+@click.option("--site", "slug", required=True, help="Slug of the site.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The newest so many.")
+@format_of_many
+@pass_installation
+def list_(installation: Installation, slug: str, limit: int, form: str) -> None:
+    """List a site's vouchers, the newest first, without their codes."""
+    with installation.read() as work:
+        site = find_site(work.session, slug)
+        found = list_vouchers(work.session, [site.id], limit=limit)
+        statuses = voucher_statuses(work.session, load_directory(work.session, work.keyring), found, work.now)
+        rows: list[Shown] = [
+            {
+                "serial": one.serial,
+                "pass": one.name,
+                "state": statuses[one.id].state,
+                "devices": statuses[one.id].devices,
+                "good_until": one.good_until,
+            }
+            for one in found
+        ]
+    print_many(("serial", "pass", "state", "devices", "good_until"), rows, form)
 
 
 @voucher.command("show")
@@ -114,4 +138,4 @@ def revoke_(installation: Installation, code_or_serial: str, form: str) -> None:
     if form == "json":
         print_one({"serial": found.serial, "state": "revoked", "visits_to_end": ended}, form)
     else:
-        click.echo(f"Voucher {found.serial} is revoked; {ended} visits on it are being ended.")
+        click.echo(f"Voucher {found.serial} is revoked; running visits queued to be disconnected: {ended}.")

@@ -68,7 +68,7 @@ def test_of_a_file_with_a_mac_that_is_known_nothing_is_taken(
         ("name,mac,capacity\nA,020000000001,²\n", "Line 2: '²' is not a capacity"),
         ("name,mac,mac2\nA,020000000001,x\n", "Line 2: 'x' is not a MAC address"),
         ('name,mac\n"A,020000000001\n', "Line 2: unexpected end of data"),
-        ("name,mac\nA,020000000001\nB,02-00-00-00-00-01\n", "B: 02-00-00-00-00-01 stands in the file twice"),
+        ("name,mac\nA,020000000001\nB,02-00-00-00-00-01\n", "Line 3: 02-00-00-00-00-01 stands in the file twice"),
     ],
 )
 def test_a_file_that_cannot_be_taken_is_refused_by_line_and_reason(text: str, complaint: str) -> None:

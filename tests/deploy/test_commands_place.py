@@ -142,6 +142,14 @@ WRONG_USES = {
     ),
     "an unknown command": ("sites",),
     "a missing configuration": ("--config", "/nonexistent.toml", "site", "list"),
+    "a network that is none": (
+        *("nas", "add", "--name", "N", "--network", "10.0.0.1/8", "--make", "generic", "--secret", "secret99"),
+    ),
+    "a gateway address that is none": (
+        *("nas", "add", "--name", "N", "--network", "10.0.0.0/8", "--make", "generic", "--secret", "secret99"),
+        *("--gateway-address", "10.0.0.1"),
+    ),
+    "an owner without a customer": ("user", "add", "--email", "a@b.example", "--role", "owner", "--password-file", "-"),
     "an hour that is none": (
         *("site", "add", "--customer", "A", "--slug", "s", "--name", "N", "--kind", "multi"),
         *("--ssid", "S", "--day-ends", "25:00"),
@@ -171,13 +179,6 @@ REFUSALS = {
         "--secret",
         "short",
     ),
-    "a network that is none": (
-        *("nas", "add", "--name", "N", "--network", "10.0.0.1/8", "--make", "generic", "--secret", "secret99"),
-    ),
-    "a gateway address that is none": (
-        *("nas", "add", "--name", "N", "--network", "10.0.0.0/8", "--make", "generic", "--secret", "secret99"),
-        *("--gateway-address", "10.0.0.1"),
-    ),
     "an unknown voucher": ("voucher", "show", "000000000"),
     "a mistyped code": ("voucher", "revoke", "AAAA-AAAA-AAA"),
 }
@@ -186,3 +187,10 @@ REFUSALS = {
 @pytest.mark.parametrize("arguments", REFUSALS.values(), ids=REFUSALS)
 def test_a_refusal_ends_with_code_1_and_one_sentence(surfpass: Surfpass, arguments: tuple[str, ...]) -> None:
     surfpass(*arguments, code=1)
+
+
+def test_accounts_are_listed_without_their_hashes(surfpass: Surfpass, surfpass_json: Json) -> None:
+    surfpass("user", "add", "--email", "op@pop.example", "--role", "operator", "--password-file", "-", input=PASSWORD)
+    (listed,) = surfpass_json("user", "list")
+    assert (listed["email"], listed["role"], listed["customer"]) == ("op@pop.example", "operator", None)
+    assert "argon2" not in surfpass("user", "list").stdout

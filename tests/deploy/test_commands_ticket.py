@@ -82,7 +82,7 @@ def test_a_price_that_is_none_is_wrong_use(surfpass: Surfpass, price: str) -> No
 def test_a_pass_has_one_scope_and_terms_that_can_be_kept(surfpass: Surfpass, markt: str) -> None:
     both = ("--site", markt, "--customer", "Gasthof am Markt")
     surfpass(*PASS, "--clock", "first-use", "--minutes", "60", *both, code=2)
-    assert "--minutes" in surfpass(*PASS, "--clock", "first-use", code=1).stderr
+    assert "--minutes" in surfpass(*PASS, "--clock", "first-use", code=2).stderr
     assert "past" in surfpass(*PASS, "--clock", "until", "--until", "2001-01-01", code=1).stderr
 
 
@@ -114,7 +114,7 @@ def test_vouchers_are_issued_in_each_format_and_their_codes_work(
 
 @pytest.mark.parametrize("count", ["0", "-1", "10001"])
 def test_too_few_or_too_many_vouchers_are_refused(surfpass: Surfpass, markt: str, count: str) -> None:
-    surfpass("voucher", "issue", "--site", markt, "--pass", "day", "--count", count, code=1)
+    surfpass("voucher", "issue", "--site", markt, "--pass", "day", "--count", count, code=2)
 
 
 def test_an_unused_voucher_shows_what_it_would_give(surfpass_json: Json, markt: str) -> None:
@@ -197,7 +197,7 @@ def test_a_legal_text_is_published_in_versions(
         version = current_version(session, LegalKind.IMPRINT, datetime.now(UTC))
         assert version is not None
         assert (version.text("de").body, version.text("en").body) == ("Grüß Gott.\n", "Hello.\n")
-    surfpass("legal", "publish", "--kind", "imprint", "--text", f"fr={german}", code=1)
+    surfpass("legal", "publish", "--kind", "imprint", "--text", f"fr={german}", code=2)
     surfpass("legal", "publish", "--kind", "imprint", "--text", str(german), code=2)
 
 
@@ -221,3 +221,14 @@ def test_a_key_in_the_data_folder_is_replaced_there(surfpass_environment: dict[s
     assert (folder / "secret.key").stat().st_mode & 0o777 == 0o600
     with_file("customer", "list")
     surfpass("customer", "list", code=1)
+
+
+def test_a_sites_vouchers_are_listed_newest_first_without_their_codes(
+    surfpass: Surfpass, surfpass_json: Json, markt: str
+) -> None:
+    issued = surfpass_json("voucher", "issue", "--site", markt, "--pass", "day", "--count", "3")
+    listed = surfpass_json("voucher", "list", "--site", markt, "--limit", "2")
+    assert {one["serial"] for one in listed} < {one["serial"] for one in issued}
+    assert {one["state"] for one in listed} == {"unused"}
+    shown = surfpass("voucher", "list", "--site", markt).stdout
+    assert not [one["code"] for one in issued if one["code"] in shown]

@@ -20,7 +20,7 @@ from hotspot.enrolment import (
     find_customer,
     find_site,
 )
-from hotspot.errors import NotFound, Refusal, SetupError
+from hotspot.errors import NotFound, Refusal, WrongUse
 from hotspot.keys import Keyring
 from hotspot.mac import Mac
 from hotspot.place import AccessPoint, Grain, Nas, Site, SiteKind
@@ -217,7 +217,7 @@ def test_a_nas_that_cannot_be_told_apart_is_refused(
 
 
 def test_a_gateway_address_is_host_and_port(database: Database, keyring: Keyring) -> None:
-    with database.write() as session, pytest.raises(SetupError):
+    with database.write() as session, pytest.raises(WrongUse):
         add_nas(session, COMMAND_LINE, keyring, replace(NAS, gateway_addresses=("10.1.0.1",)), None, NOON)
 
 
@@ -239,3 +239,22 @@ def test_every_enrolment_is_in_the_audit_record(database: Database, keyring: Key
         ("access point added", customer_id),
     ]
     assert [one.action for one in entries[3:]] == ["NAS added", "pass added"]
+
+
+@pytest.mark.parametrize("text", ["00-00-00-00-00-00", "FF-FF-FF-FF-FF-FF", "01-00-5E-00-00-01"])
+def test_an_address_that_no_device_has_is_no_radio(database: Database, keyring: Keyring, text: str) -> None:
+    with database.write() as session:
+        site = factories.a_site(session)
+        with pytest.raises(WrongUse, match=text):
+            add_access_points(session, COMMAND_LINE, site, [NewAccessPoint("Saal", (Mac.parse(text),))], NOON)
+
+
+def test_two_access_points_of_a_site_do_not_share_a_name(database: Database, keyring: Keyring) -> None:
+    with database.write() as session:
+        site = factories.a_site(session, kind=SiteKind.MULTI)
+        new = [NewAccessPoint("Saal", (), nas_identifier=str(number)) for number in range(2)]
+        with pytest.raises(Refusal, match="Saal"):
+            add_access_points(session, COMMAND_LINE, site, new, NOON)
+        add_access_points(session, COMMAND_LINE, site, new[:1], NOON)
+        with pytest.raises(Refusal, match="Saal"):
+            add_access_points(session, COMMAND_LINE, site, new[1:], NOON)

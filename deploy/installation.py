@@ -7,13 +7,11 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
 from deploy.migrate import require_newest_schema
 from hotspot.clock import Clock, utc_now
 from hotspot.database import Database
-from hotspot.errors import SetupError
 from hotspot.keys import Keyring, load_keyring, read_master_key
 from hotspot.settings import Settings, load_settings
 
@@ -42,12 +40,7 @@ class Installation:
     @cached_property
     def database(self) -> Database:
         """The database, at the newest revision."""
-        try:
-            database = Database(self.settings.database)
-        except (ArgumentError, NoSuchModuleError, ImportError) as error:
-            raise SetupError(
-                "bad-setting", "SURFPASS_DATABASE_URL is not a URL such as postgresql+psycopg://user@host/name."
-            ) from error
+        database = Database(self.settings.database)
         require_newest_schema(database)
         return database
 

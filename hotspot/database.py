@@ -23,9 +23,11 @@ from sqlalchemy import (
     event,
     make_url,
 )
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from hotspot.errors import SetupError
 from hotspot.mac import Mac
 
 # SQLite gives row numbers of its own only to a column declared INTEGER.
@@ -108,8 +110,13 @@ class Database:
     """An engine and the two ways to use it: `read()` and `write()`."""
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
-        self.engine = _create_engine(url)
+        try:
+            self.engine = _create_engine(url)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise SetupError(
+                "bad-setting", "SURFPASS_DATABASE_URL is not a URL such as postgresql+psycopg://user@host/name."
+            ) from error
+        self.url = self.engine.url
         self._writing = self.engine.execution_options(surfpass_write=True)
 
     @contextmanager

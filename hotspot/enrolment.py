@@ -261,8 +261,7 @@ def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site:
             "With grain 'site' nothing in a request would name the site: give --site, and one NAS per site "
             "told apart by --nas-identifier.",
         )
-    for address in new.gateway_addresses:
-        _check_gateway_address(address)
+    gateway_addresses = [_gateway_address(text) for text in new.gateway_addresses]
     if session.scalar(select(Nas.id).where(Nas.name == name)):
         raise Refusal("name-taken", f"There is a NAS named {name!r} already.")
     _refuse_indistinct_nas(session, keyring, new, network)
@@ -273,7 +272,7 @@ def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site:
         secret=keyring.encrypt(Purpose.SECRETS, new.secret),
         uam_secret=keyring.encrypt(Purpose.SECRETS, new.uam_secret) if new.uam_secret else None,
         nas_identifier=new.nas_identifier,
-        gateway_addresses=list(new.gateway_addresses),
+        gateway_addresses=gateway_addresses,
         message_authenticator=new.message_authenticator,
         logins=[str(way) for way in new.logins],
         grain=new.grain,
@@ -289,11 +288,14 @@ def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site:
     return nas
 
 
-def _check_gateway_address(text: str) -> None:
+def _gateway_address(text: str) -> str:
+    """Spelt as portals compare it: a gateway tells its address as an IP, never as a name."""
     try:
-        split_bind(text)
-    except SetupError as error:
-        raise WrongUse("bad-gateway-address", f"{text[:60]!r} is not host:port, such as 10.1.0.1:3990.") from error
+        host, port = split_bind(text)
+        address = ipaddress.ip_address(host)
+    except (SetupError, ValueError) as error:
+        raise WrongUse("bad-gateway-address", f"{text[:60]!r} is not an address such as 10.1.0.1:3990.") from error
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
 
 def _check_network(text: str) -> str:

@@ -109,7 +109,10 @@ def read_master_key(settings: Settings) -> bytes:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         _write_new_secret(path)
-    return derive_master_key(path.read_text().strip())
+    secret = path.read_text().strip()
+    if not secret:
+        raise SetupError("empty-key", f"{path} is empty: put the key back that this database was made with.")
+    return derive_master_key(secret)
 
 
 def _write_new_secret(path: Path) -> None:

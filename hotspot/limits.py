@@ -27,7 +27,8 @@ class Limit(enum.Enum):
     """Each limit: how many in which time."""
 
     GUESSES_BY_DEVICE = (10, timedelta(minutes=10))
-    GUESSES_AT_SITE = (300, timedelta(minutes=10))
+    # 50-bit codes leave a whole crowd of guessers no chance; a low limit would only let one lock out a site's guests.
+    GUESSES_AT_SITE = (3000, timedelta(minutes=10))
     GUESSES_BY_QR = (100, timedelta(minutes=10))
     SIGN_INS_BY_ACCOUNT_AND_ADDRESS = (10, timedelta(minutes=15))
     SIGN_INS_BY_ADDRESS = (50, timedelta(minutes=15))

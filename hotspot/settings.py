@@ -22,7 +22,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SURFPASS_", frozen=True, extra="ignore")
 
-    data_dir: Path = Field(default_factory=_user_data_dir, description="Folder for the database, keys and the spool.")
+    data_dir: Path = Field(default_factory=_user_data_dir, description="Folder for the database and the keys.")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data folder.")
     database_url_file: Path | None = Field(None, description="File that holds the database URL.")
     secret_key: str = Field("", description="Master key, 16 characters or more; empty means a file in the data folder.")
@@ -50,6 +50,8 @@ class Settings(BaseSettings):
                     values[name] = Path(path).read_text().strip()
                 except (OSError, ValueError) as error:
                     raise ValueError(f"SURFPASS_{name.upper()}_FILE cannot be read: {error}") from error
+                if not values[name]:
+                    raise ValueError(f"SURFPASS_{name.upper()}_FILE names an empty file")
         return values
 
     @field_validator("portal_bind", "demo_ap_bind")

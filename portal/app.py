@@ -15,6 +15,7 @@ from hotspot.keys import Keyring, Purpose
 from hotspot.settings import Settings
 from portal import errors, guest, guest_pages, guest_status, headers, health, languages, request_log, staff
 from portal.context import EXTENSION, Portal
+from portal.wording import sample_unbroken
 
 # Forms are short; nobody uploads anything here.
 LARGEST_FORM_OCTETS = 64 * 1024
@@ -70,6 +71,7 @@ def _configure(app: Flask, settings: Settings, keyring: Keyring) -> None:
         MAX_FORM_MEMORY_SIZE=LARGEST_FORM_OCTETS,
         SEND_FILE_MAX_AGE_DEFAULT=STATIC_SECONDS,
     )
+    app.add_template_filter(sample_unbroken)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if hops := settings.trusted_proxies:

@@ -1,10 +1,20 @@
 """Error pages in plain words."""
 
+import sqlite3
 from dataclasses import dataclass
 
-from flask import Flask, render_template
+import structlog
+from flask import Flask, abort, g, render_template, request
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
+
+from portal.languages import link_languages_nowhere
+
+# How long a browser waits before it asks again while the database is away.
+RETRY_SECONDS = 10
+
+_log = structlog.get_logger("portal")
 
 
 @dataclass(frozen=True)
@@ -31,8 +41,40 @@ _WORDS = {
 
 
 def init_app(app: Flask) -> None:
-    """Show our own pages for HTTP errors."""
+    """Show our own pages for HTTP errors, and one that asks again while the database is away."""
+    app.before_request(_refuse_nul)
     app.register_error_handler(HTTPException, _error_page)
+    for kind in (OperationalError, InterfaceError):
+        app.register_error_handler(kind, _database_away)
+
+
+def _refuse_nul() -> None:
+    """No text for people holds a NUL, and PostgreSQL takes none."""
+    sent = (*request.args.values(), *request.form.values(), *(request.view_args or {}).values())
+    if any("\0" in str(value) for value in sent):
+        abort(400)
+
+
+def database_is_away() -> bool:
+    """Whether this request has failed for want of a database: what else it needs must do without one."""
+    return bool(g.get("database_away"))
+
+
+def _database_away(error: DBAPIError) -> tuple[str, int, dict[str, str]]:
+    if _is_mistake(error):
+        raise error
+    g.database_away = True
+    # The message of a driver may name hosts, users and rows.
+    _log.error("database away", error=type(error.orig).__name__)
+    # A link to another language would lose what the gateway has written into the address.
+    link_languages_nowhere()
+    seconds = RETRY_SECONDS if request.method in {"GET", "HEAD"} else None
+    return render_template("unavailable.html", retry_seconds=seconds), 503, {"Retry-After": str(RETRY_SECONDS)}
+
+
+def _is_mistake(error: DBAPIError) -> bool:
+    """SQLite calls a statement that it cannot run, for one for want of a table, operational too."""
+    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def _error_page(error: HTTPException) -> tuple[str, int] | HTTPException:

@@ -17,6 +17,7 @@ from portal.languages import asked_language
 from portal.site_page import VOUCHER, Form
 from portal.wording import (
     CAN_SWAP,
+    CHOICE_GONE,
     FAILURES,
     FLOW_EXPIRED,
     NO_CHOICE,
@@ -76,14 +77,14 @@ def log_in(slug: str) -> _Page:
         here.prepare_page()
         offered = passes_at(session, here.site.id, here.site.customer_id)
         terms = current_version(session, LegalKind.TERMS, here.now)
-        if alert := _incomplete(form, offered, terms.id if terms else None):
-            return site_page.show(session, here, "guest/site.html", form, alert)
+        if alerts := _incomplete(form, offered, terms.id if terms else None):
+            return site_page.show(session, here, "guest/site.html", form, alerts)
     with current().database.write() as session:  # a wrong guess is counted, and so kept, although nothing is granted
         outcome = _take(session, here, passing, form, form.free_pass(offered), terms.id if terms else None)
     if isinstance(outcome, Refused):
         alert = CAN_SWAP if outcome.can_swap else REFUSALS[outcome.reason]
         with current().database.read() as session:
-            return site_page.show(session, here, "guest/site.html", form, alert, swap=outcome.can_swap)
+            return site_page.show(session, here, "guest/site.html", form, [alert], swap=outcome.can_swap)
     return _send_to_gateway(here, passing, outcome)
 
 
@@ -124,7 +125,7 @@ def _welcome(session: Session, here: Here, passing: Flow) -> _Page:
         case State.NOT_YET:
             return site_page.show(session, here, "guest/site.html")
         case State.FAILED:
-            return site_page.show(session, here, "guest/site.html", alert=_why(session, here, passing))
+            return site_page.show(session, here, "guest/site.html", alerts=[_why(session, here, passing)])
         case State.LOGGED_OFF:
             return render_template("guest/logged_out.html", site_name=here.site.name, again_url=here.again_url)
         case State.SUCCESS | State.ALREADY:
@@ -161,15 +162,16 @@ def _device(here: Here, passing: Flow) -> bytes | None:
     return hash_device(here.portal.keyring, mac) if mac else None
 
 
-def _incomplete(form: Form, offered: list[Pass], terms_id: int | None) -> Words | None:
-    """What is still missing before anything is looked up."""
+def _incomplete(form: Form, offered: list[Pass], terms_id: int | None) -> list[Words]:
+    """All that is still missing before anything is looked up."""
+    missing = []
     if form.variant != VOUCHER and form.free_pass(offered) is None:
-        return NO_CHOICE
+        missing.append(CHOICE_GONE if form.variant else NO_CHOICE)
     if form.variant == VOUCHER and not form.code:
-        return NO_CODE
+        missing.append(NO_CODE)
     if terms_id is not None and form.terms != str(terms_id):
-        return TERMS_CHANGED if form.terms else TERMS_MISSING
-    return None
+        missing.append(TERMS_CHANGED if form.terms else TERMS_MISSING)
+    return missing
 
 
 def _take(

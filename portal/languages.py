@@ -61,6 +61,11 @@ def link_languages_to(endpoint: str, **values: str) -> None:
     g.language_target = (endpoint, values)
 
 
+def link_languages_nowhere() -> None:
+    """Offer no language switch on this page."""
+    g.language_target = (None, {})
+
+
 def language_links() -> list[LanguageLink]:
     """This page in every language; none when it has no address to come back to."""
     here = (request.endpoint, request.view_args or {}) if request.method == "GET" else (None, {})

@@ -6,6 +6,8 @@ import structlog
 from flask import Flask, Response, g, request
 
 _log = structlog.get_logger("portal")
+# Monitoring asks every few seconds, and each page brings its style sheet: neither tells an operator anything.
+_QUIET = frozenset({"health.healthz", "static"})
 
 
 def init_app(app: Flask) -> None:
@@ -20,7 +22,8 @@ def _start() -> None:
 
 def _write(response: Response) -> Response:
     seconds = time.perf_counter() - g.get("request_started", time.perf_counter())
-    _log.info(
+    write = _log.debug if request.endpoint in _QUIET else _log.info
+    write(
         "request",
         method=request.method if request.method in {"GET", "HEAD", "POST", "OPTIONS"} else "other",
         rule=str(request.url_rule) if request.url_rule else "none",

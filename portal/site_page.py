@@ -1,5 +1,6 @@
 """The page a guest signs in on: what is offered, the terms, the form, and what was the matter with the last try."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import render_template, request
@@ -53,7 +54,8 @@ class SitePage:
     chosen: str
     code: str
     can_swap: bool
-    alert: Words | None
+    alerts: Sequence[Words]
+    about_code: bool
     again_url: str | None
 
 
@@ -62,15 +64,15 @@ def show(
     here: Here,
     template: str,
     form: Form | None = None,
-    alert: Words | None = None,
+    alerts: Sequence[Words] = (),
     swap: bool = False,
 ) -> str:
     """The page as HTML, with what the guest had filled in before."""
-    page = _build(session, here, form or Form(code=cookies.kept_code(here.portal.keyring, here.now)), alert, swap)
+    page = _build(session, here, form or Form(code=cookies.kept_code(here.portal.keyring, here.now)), alerts, swap)
     return render_template(template, page=page, slug=here.site.slug)
 
 
-def _build(session: Session, here: Here, form: Form, alert: Words | None, swap: bool) -> SitePage:
+def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], swap: bool) -> SitePage:
     offered = passes_at(session, here.site.id, here.site.customer_id)
     articles = [describe(one, here.site, here.now) for one in offered]
     free = [one for one in articles if one.free]
@@ -89,6 +91,7 @@ def _build(session: Session, here: Here, form: Form, alert: Words | None, swap: 
         chosen=chosen,
         code=form.code,
         can_swap=swap,
-        alert=alert,
+        alerts=alerts,
+        about_code=any(alert.about_code for alert in alerts),
         again_url=here.again_url,
     )

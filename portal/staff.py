@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from hotspot.legal import LANGUAGES
 from portal import staff_batches, staff_desk, staff_issue, staff_sign_in, staff_vouchers
+from portal.errors import database_is_away
 from portal.languages import COOKIE
 from portal.staff_user import SESSION_LIFE, load_user
 
@@ -76,8 +77,9 @@ def guard() -> AnyResponse | None:
 
 @blueprint.context_processor
 def viewer() -> dict[str, object]:
-    """Whose page it is."""
-    return {"viewer": current_user if current_user.is_authenticated else None}
+    """Whose page it is; nobody can tell while the database is away."""
+    known = not database_is_away() and current_user.is_authenticated
+    return {"viewer": current_user if known else None}
 
 
 @blueprint.after_request

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from hotspot.directory import SiteRecord
 from hotspot.legal import LANGUAGES
 from hotspot.place import Site
-from portal import articles, gate, qr, staff_words
+from portal import articles, formats, gate, qr, staff_words
 from portal.context import Portal, current
 from portal.staff_desk import ssid_of
 from portal.staff_user import signed_in
@@ -41,13 +41,14 @@ class VoucherRow:
 
 @dataclass(frozen=True)
 class BatchHead:
-    """What all vouchers of a batch have in common."""
+    """What all vouchers of a batch have in common; `price` is empty where there is none."""
 
     public_id: str
     site_id: str
     site: str
     ssid: str
     name: str
+    price: str
     features: str
     note: str
     count: int
@@ -164,6 +165,7 @@ def _head(loaded: _Loaded, now: datetime) -> BatchHead:
         site=loaded.site.name,
         ssid=ssid_of(loaded.site),
         name=first.name,
+        price=formats.price(first.price_cents, first.currency) if first.price_cents else "",
         features=" · ".join(articles.features(first.terms, loaded.record, now)),
         note=loaded.batch.note,
         count=loaded.batch.count,

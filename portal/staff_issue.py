@@ -1,7 +1,6 @@
 """A site's page, and issuing vouchers there."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, url_for
@@ -17,7 +16,7 @@ from hotspot.audit import Actor
 from hotspot.directory import SiteRecord
 from hotspot.errors import Refusal
 from hotspot.place import Site
-from portal import articles, gate, staff_words
+from portal import formats, gate, staff_words
 from portal.context import current
 from portal.languages import link_languages_to
 from portal.staff_desk import SiteCard, card
@@ -114,21 +113,20 @@ def _load(session: Session, place: Site) -> SitePage:
         card=card(place, occupancy, stock.get(place.id, 0), now),
         record=portal.directory(session).sites[place.id],
         passes=[one for one in passes_at(session, place.id, place.customer_id) if not one.free],
-        batches=latest_batches(session, place.id),
+        batches=latest_batches(session, place.id, now),
     )
 
 
 def _form(page: SitePage, **values: Any) -> IssueForm:
     form = IssueForm(**values)
-    now = current().clock()
-    form.article.choices = [(one.public_id, _offer(one, page.record, now)) for one in page.passes]
+    form.article.choices = [(one.public_id, _offer(one)) for one in page.passes]
     return form
 
 
-def _offer(article: Pass, place: SiteRecord, now: datetime) -> str:
-    """A pass in a line: "Day pass, 4,90 € (24 hours from first use)"."""
-    described = articles.describe(article, place, now)
-    return f"{described.name}{', ' if described.price else ''}{described.price} ({described.features})"
+def _offer(article: Pass) -> str:
+    """A pass as short as a select on a phone needs it: "Day pass, 4,90 €"."""
+    price = formats.price(article.price_cents, article.currency) if article.price_cents else ""
+    return f"{article.name}, {price}" if price else article.name
 
 
 def _render(page: SitePage, form: IssueForm) -> str:

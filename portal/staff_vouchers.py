@@ -98,7 +98,14 @@ def revoke_voucher(voucher_id: str) -> Response:
         place = session.get_one(Site, found.site_id)
         revoke(session, Actor(user.id), found, place.customer_id, now)
         end_visits(session, found.id, CloseCause.REVOKED, now)
-    flash(_("Voucher %(serial)s is revoked.", serial=found.serial), "good")
+    flash(
+        _(
+            "Voucher %(serial)s is revoked: new sign-ins with it have stopped. Whoever is online with it is queued to be "
+            "disconnected.",
+            serial=found.serial,
+        ),
+        "good",
+    )
     return redirect(url_for("staff.voucher", voucher_id=voucher_id), 303)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from flask_babel import lazy_gettext as _l
+from markupsafe import Markup, escape
 
 from portal.handoffs import Failure, Problem
 from sessions.visit import CloseCause
@@ -11,11 +12,21 @@ from vouchers.admission import Reason
 
 @dataclass(frozen=True)
 class Words:
-    """A title and a piece of advice; `about_code` where the guest should look at the code typed."""
+    """A title and a piece of advice, which may be empty; `about_code` where the guest should look at the code typed."""
 
     title: str
     advice: str
     about_code: bool = False
+
+
+# The code that advice gives as an example; its check character is wrong, so it is nobody's.
+SAMPLE_CODE = "K7QM-2XWD-94R"
+
+
+def sample_unbroken(advice: str) -> Markup:
+    """A template filter: the advice as HTML that keeps the sample code on one line."""
+    whole = Markup('<span class="unbroken" translate="no">{}</span>').format(SAMPLE_CODE)
+    return whole.join(escape(str(advice)).split(SAMPLE_CODE))
 
 
 _AGAIN = _l("Please try again. If it happens once more, tell the staff.")
@@ -25,8 +36,8 @@ REFUSALS: dict[Reason, Words] = {
     Reason.MISTYPED: Words(
         _l("There is a slip in this code"),
         _l(
-            "Look at each character once more: a code has eleven of them, such as K7QM-2XWD-94R. It makes no difference "
-            "whether you use capital letters, spaces or hyphens. This did not count as a try."
+            "Look at each character once more: a code has eleven of them, such as K7QM-2XWD-94R. This did not count as "
+            "a try."
         ),
         about_code=True,
     ),
@@ -158,7 +169,8 @@ TERMS_CHANGED = Words(
     _l("The terms of use have changed"),
     _l("A new version came into force while you were here. Please read it and accept it."),
 )
-NO_CHOICE = Words(
+NO_CHOICE = Words(_l("Please choose how you would like to go online"), "")
+CHOICE_GONE = Words(
     _l("Please choose how to go online"),
     _l("What you chose is not offered here any more."),
 )

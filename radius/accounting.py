@@ -8,11 +8,10 @@ from sqlalchemy.orm import Session
 
 from hotspot.directory import Directory, Located
 from hotspot.keys import Keyring
-from radius.authentication import read_device
 from radius.clients import Request
 from radius.makes import MAKES
 from radius.packet import Cause, Discarded, Packet
-from radius.replies import CLASS_PREFIX, acknowledge, status
+from radius.replies import CLASS_PREFIX, Reply, acknowledge, status
 from sessions.accounting import Record, Status, account
 
 CODES = (AccountingRequest, StatusServer)
@@ -20,22 +19,24 @@ _CHILLISPOT = 14559
 _ACCT_VIEW_POINT = 10
 _VIEW_OF_NAS = 1
 _VIEW_OF_GUEST = 2
-# An Event-Timestamp outside of these is a wrong clock, and arrival counts.
-_OLDEST_EVENT = timedelta(days=1)
-_NEWEST_EVENT = timedelta(minutes=5)
-_LONGEST_SESSION_ID = 253
+# An Event-Timestamp further from arrival less delay is a wrong clock; order among NAS is decided by these moments.
+_CLOCK_TOLERANCE = timedelta(seconds=60)
+_LONGEST_DELAY_SECONDS = 86_400
+_LONGEST_TEXT = 253
+# What the database's counters hold; no honest counter comes near.
+_LARGEST_COUNTER = 2**62
 
 
 def answer_batch(
     session: Session, keyring: Keyring, directory: Directory, requests: Sequence[Request], now: datetime
-) -> list[bytes]:
+) -> list[Reply]:
     """Record a batch; the acknowledgements may leave once the caller's transaction has committed."""
     records = [read_record(request, directory, now) for request in requests if request.packet.code != StatusServer]
     account(session, keyring, directory, [record for record in records if record], now)
     return [
-        status(request.decoded, accounting=True)
+        Reply(status(request.decoded, accounting=True), "status")
         if request.packet.code == StatusServer
-        else acknowledge(request.decoded)
+        else Reply(acknowledge(request.decoded), "acknowledged")
         for request in requests
     ]
 
@@ -54,17 +55,17 @@ def read_record(request: Request, directory: Directory, now: datetime) -> Record
         nas=request.nas,
         status=Status(number),
         at=_moment(packet, now),
-        acct_session_id=(packet.text("Acct-Session-Id") or "")[:_LONGEST_SESSION_ID],
+        acct_session_id=(packet.text("Acct-Session-Id") or "")[:_LONGEST_TEXT],
         handle=_handle(packet),
         user_name=packet.text("User-Name") or "",
-        device=read_device(packet.text("Calling-Station-Id")),
+        device=packet.device,
         located=located if isinstance(located, Located) else None,
         nas_address=request.datagram.source[0],
         framed_address=packet.address("Framed-IP-Address"),
         seconds=packet.integer("Acct-Session-Time") or 0,
         octets_from_guest=from_guest,
         octets_to_guest=to_guest,
-        terminate_cause=packet.integer("Acct-Terminate-Cause"),
+        terminate_cause=min(packet.integer("Acct-Terminate-Cause") or 0, 0xFFFF) or None,
     )
 
 
@@ -79,18 +80,15 @@ def _octets(packet: Packet, *, guest_view: bool) -> tuple[int, int]:
 
 def _gigawords(packet: Packet, octets: str, gigawords: str) -> int:
     """RFC 2869 §5.1: the upper half of a counter is an attribute of its own."""
-    return ((packet.integer(gigawords) or 0) << 32) + (packet.integer(octets) or 0)
+    return min(((packet.integer(gigawords) or 0) << 32) + (packet.integer(octets) or 0), _LARGEST_COUNTER)
 
 
 def _moment(packet: Packet, now: datetime) -> datetime:
-    """When it happened: a plausible Event-Timestamp (RFC 2869 §5.3), else arrival less Acct-Delay-Time."""
+    """When it happened: arrival less Acct-Delay-Time, or the Event-Timestamp (RFC 2869 §5.3) if that agrees with it."""
+    told = now - timedelta(seconds=min(packet.integer("Acct-Delay-Time") or 0, _LONGEST_DELAY_SECONDS))
     stamp = packet.integer("Event-Timestamp")
-    if stamp is not None:
-        event = datetime.fromtimestamp(stamp, UTC)
-        if now - _OLDEST_EVENT <= event <= now + _NEWEST_EVENT:
-            return event
-    delay = min(packet.integer("Acct-Delay-Time") or 0, int(_OLDEST_EVENT.total_seconds()))
-    return now - timedelta(seconds=delay)
+    event = datetime.fromtimestamp(stamp, UTC) if stamp is not None else told
+    return event if abs(event - told) <= _CLOCK_TOLERANCE else told
 
 
 def _handle(packet: Packet) -> str | None:

@@ -9,12 +9,11 @@ from sqlalchemy.orm import Session
 
 from hotspot.directory import Directory, Located, Nowhere, WrongSsid
 from hotspot.keys import Keyring
-from hotspot.mac import Mac
 from hotspot.place import MessageAuthenticatorPolicy, Nas, announce_change
 from radius.clients import Request
 from radius.credentials import read_proof
 from radius.makes import MAKES
-from radius.replies import accept, reject, status
+from radius.replies import Reply, accept, reject, status
 from sessions.admit import Admitted, admit
 from sessions.login import Login
 from vouchers.admission import Reason, Refused
@@ -29,7 +28,7 @@ def answer_batch(
     requests: Sequence[Request],
     interim_seconds: int,
     now: datetime,
-) -> list[bytes]:
+) -> list[Reply]:
     """Decide a batch of Access-Requests; the replies may leave once the caller's transaction has committed."""
     read = [_read(request, directory, now) for request in requests]
     logins = [login for login in read if isinstance(login, Login)]
@@ -59,7 +58,7 @@ def _read(request: Request, directory: Directory, now: datetime) -> Login | Refu
         located=located,
         user_name=user_name,
         proof=proof,
-        device=read_device(packet.text("Calling-Station-Id")),
+        device=packet.device,
         nas_address=request.datagram.source[0],
         framed_address=packet.address("Framed-IP-Address"),
     )
@@ -67,12 +66,6 @@ def _read(request: Request, directory: Directory, now: datetime) -> Login | Refu
 
 def _misplaced(found: WrongSsid | Nowhere) -> Refused:
     return Refused(Reason.WRONG_SSID if isinstance(found, WrongSsid) else Reason.NO_PLACE)
-
-
-def read_device(calling_station_id: str | None) -> Mac | None:
-    """The guest's MAC in a Calling-Station-Id, None where there is none."""
-    mac, _rest = Mac.split(calling_station_id or "")
-    return mac
 
 
 def _latch_signatures(session: Session, requests: Sequence[Request], now: datetime) -> None:
@@ -84,9 +77,9 @@ def _latch_signatures(session: Session, requests: Sequence[Request], now: dateti
         announce_change(session)
 
 
-def _reply(request: Request, outcome: Admitted | Refused | None) -> bytes:
+def _reply(request: Request, outcome: Admitted | Refused | None) -> Reply:
     if outcome is None:
-        return status(request.decoded, accounting=False)
+        return Reply(status(request.decoded, accounting=False), "status")
     if isinstance(outcome, Refused):
-        return reject(request.decoded, outcome.reason)
-    return accept(request.decoded, MAKES[request.nas.make], outcome)
+        return Reply(reject(request.decoded, outcome.reason), outcome.reason)
+    return Reply(accept(request.decoded, MAKES[request.nas.make], outcome), "accepted")

@@ -1,12 +1,13 @@
 """Who asks: finds the RADIUS client of a datagram, and lets only well-formed, signed, timely requests through."""
 
 import ipaddress
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyrad.packet import AccountingRequest, AcctPacket, AuthPacket, StatusServer
 
-from hotspot.directory import Directory, NasRecord
+from hotspot.directory import Directory, NasRecord, Network
 from radius.packet import Cause, Discarded, Packet, parse, verify
 from radius.sockets import Datagram
 
@@ -32,7 +33,7 @@ class Gate:
         self._codes = codes
         self._directory = directory
         self._status_second = 0
-        self._status_count = 0
+        self._status_counts: Counter[Network] = Counter()
 
     def admit(self, datagram: Datagram, now: float) -> Request:
         """Check one datagram; Discarded when it must not be answered. `now` is monotonic seconds."""
@@ -44,7 +45,7 @@ class Gate:
         decoded = packet.decode(group[0].secret)
         signed = verify(packet, decoded)
         if packet.code == StatusServer:
-            self._limit_status_server(now)
+            self._limit_status_server(group[0].network, now)
             return Request(datagram, packet, decoded, group[0], signed)
         nas = Directory.choose_client(group, packet.text("NAS-Identifier"))
         if nas is None:
@@ -62,9 +63,10 @@ class Gate:
         if nas.must_sign:
             raise Discarded(Cause.UNSIGNED)
 
-    def _limit_status_server(self, now: float) -> None:
+    def _limit_status_server(self, network: Network, now: float) -> None:
         if int(now) != self._status_second:
-            self._status_second, self._status_count = int(now), 0
-        self._status_count += 1
-        if self._status_count > STATUS_SERVER_A_SECOND:
+            self._status_second = int(now)
+            self._status_counts.clear()
+        self._status_counts[network] += 1
+        if self._status_counts[network] > STATUS_SERVER_A_SECOND:
             raise Discarded(Cause.TOO_OFTEN)

@@ -13,6 +13,8 @@ from pathlib import Path
 from pyrad.dictionary import Dictionary
 from pyrad.packet import AccountingRequest, AcctPacket, AuthPacket, StatusServer
 
+from hotspot.mac import Mac
+
 MOST_ATTRIBUTES = 200
 _LONGEST = {AccountingRequest: 4095}  # RFC 2866 §3; RFC 2865 §3 allows one octet more
 _LONGEST_ELSE = 4096
@@ -96,6 +98,12 @@ class Packet:
         if len(value) not in (4, 16):
             raise Discarded(Cause.BAD_ATTRIBUTE)
         return str(ipaddress.ip_address(value))
+
+    @property
+    def device(self) -> Mac | None:
+        """The guest's MAC in Calling-Station-Id, None where there is none."""
+        mac, _rest = Mac.split(self.text("Calling-Station-Id") or "")
+        return mac
 
     def vendor_integer(self, vendor: int, number: int) -> int | None:
         """The first integer `number` of a vendor (RFC 2865 §5.26); None where there is none or it is malformed."""

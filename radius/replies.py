@@ -1,10 +1,21 @@
 """Answers: Access-Accept with the limits of the NAS's make, Access-Reject with a sentence, and the plain acknowledgements."""
 
+from dataclasses import dataclass
+
 from pyrad.packet import AccessAccept, AccessReject, AccountingResponse, AcctPacket, AuthPacket
 
 from radius.makes import Make
 from sessions.admit import Admitted
 from vouchers.admission import MOST_SECONDS, Reason
+
+
+@dataclass(frozen=True, repr=False)
+class Reply:
+    """An answer ready to leave, and what it says, for counting."""
+
+    octets: bytes
+    says: str
+
 
 IDLE_TIMEOUT_SECONDS = 900
 # Neither digits nor "0x" in front: pyrad would take those for numbers.

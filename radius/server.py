@@ -1,5 +1,6 @@
 """The RADIUS server: takes all datagrams that wait as one batch, commits, and only then answers (decision 2)."""
 
+import re
 import selectors
 import socket
 import threading
@@ -22,6 +23,7 @@ from radius import accounting, authentication
 from radius.clients import Gate, Request
 from radius.duplicates import DuplicateCache
 from radius.packet import Discarded
+from radius.replies import Reply
 from radius.sockets import Datagram, receive, reply
 from sessions.heartbeat import BEAT_EVERY_SECONDS, beat
 from sessions.housekeeping import LISTENER
@@ -33,7 +35,7 @@ _REPORT_EVERY_SECONDS = 60.0
 
 log = structlog.get_logger("radius")
 
-Answer = Callable[[Session, Sequence[Request]], list[bytes]]
+Answer = Callable[[Session, Sequence[Request]], list[Reply]]
 
 
 class Place:
@@ -55,8 +57,8 @@ class Place:
             with self._database.read() as session:
                 if current_revision(session) != self._directory.revision:
                     self._directory = load_directory(session, self._keyring)
-        except SQLAlchemyError as error:
-            log.warning("place not refreshed", error=type(error).__name__)
+        except Exception as error:  # one row that cannot be read must not end the service
+            log.error("place not refreshed", error=_name(error))
 
 
 class Port:
@@ -94,7 +96,7 @@ class Port:
         reply(self.bound, datagram, stored)
         return None
 
-    def _answer_together(self, requests: list[Request]) -> list[bytes | None]:
+    def _answer_together(self, requests: list[Request]) -> list[Reply | None]:
         """One transaction for all; if something in it cannot be digested, one for each, so that it costs nobody else."""
         try:
             return list(self._commit(requests))
@@ -109,7 +111,7 @@ class Port:
             log.error("batch taken apart", error=_name(error), requests=len(requests))
         return [self._answer_alone(request) for request in requests]
 
-    def _answer_alone(self, request: Request) -> bytes | None:
+    def _answer_alone(self, request: Request) -> Reply | None:
         try:
             return self._commit([request])[0]
         except Discarded as discarded:
@@ -119,7 +121,7 @@ class Port:
             log.error("request failed", error=_name(error), nas=request.nas.name)
         return None
 
-    def _commit(self, requests: Sequence[Request]) -> list[bytes]:
+    def _commit(self, requests: Sequence[Request]) -> list[Reply]:
         for attempt in range(1, MOST_TRIES + 1):
             try:
                 with self._database.write() as session:
@@ -129,12 +131,12 @@ class Port:
                     raise
         raise RuntimeError("unreachable: the last try returns or raises")
 
-    def _send(self, requests: list[Request], replies: list[bytes | None]) -> None:
-        for request, octets in zip(requests, replies, strict=True):
-            self._duplicates.store(request.datagram, request.packet, octets)
-            if octets is not None:
-                self.counts["answered"] += 1
-                reply(self.bound, request.datagram, octets)
+    def _send(self, requests: list[Request], replies: list[Reply | None]) -> None:
+        for request, answer in zip(requests, replies, strict=True):
+            self._duplicates.store(request.datagram, request.packet, answer.octets if answer else None)
+            if answer:
+                self.counts[answer.says] += 1
+                reply(self.bound, request.datagram, answer.octets)
 
 
 def _name(error: Exception) -> str:
@@ -158,12 +160,12 @@ class RadiusServer:
         self._database, self._clock = database, clock
         place = Place(database, keyring)
 
-        def authenticate(session: Session, requests: Sequence[Request]) -> list[bytes]:
+        def authenticate(session: Session, requests: Sequence[Request]) -> list[Reply]:
             return authentication.answer_batch(
                 session, keyring, place.directory, requests, settings.interim_seconds, clock()
             )
 
-        def account(session: Session, requests: Sequence[Request]) -> list[bytes]:
+        def account(session: Session, requests: Sequence[Request]) -> list[Reply]:
             return accounting.answer_batch(session, keyring, place.directory, requests, clock())
 
         self._ports = (
@@ -200,5 +202,6 @@ class RadiusServer:
         """Say what was answered and discarded since the last report; no identities."""
         for name, port in zip(("authentication", "accounting"), self._ports, strict=True):
             if port.counts:
-                log.info("requests", port=name, **{str(cause).replace(" ", "_"): n for cause, n in port.counts.items()})
+                said = {re.sub("[ -]", "_", str(what)): count for what, count in port.counts.items()}
+                log.info("requests", port=name, **said)
                 port.counts.clear()

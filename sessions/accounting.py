@@ -133,9 +133,7 @@ class _Batch:
         known = [leg for leg in self.legs[visit.id] if leg.nas_id == record.nas.id and leg.session in names]
         begun = [leg for leg in known if leg.started_at <= record.at] or known[:1]
         latest = max(begun, key=lambda leg: leg.ordinal, default=None)
-        if latest and not (
-            record.status is Status.START and latest.stopped_at is not None and record.at > latest.stopped_at
-        ):
+        if latest and not _begins_again(record, latest):
             return latest
         leg = Leg(
             visit_id=visit.id,
@@ -236,6 +234,12 @@ class _Batch:
             for leg in self.legs[visit.id]:
                 leg.stopped_at = leg.stopped_at or record.at
             self._close(visit, CloseCause.NAS_RESTART)
+
+
+def _begins_again(record: Record, leg: Leg) -> bool:
+    """Whether a Start reuses a session's id: after its Stop, or after reports of a session that a power cut ended."""
+    ended = leg.stopped_at or (leg.last_heard_at if leg.seconds else None)
+    return record.status is Status.START and ended is not None and record.at > ended
 
 
 def _identifiers(record: Record) -> Identifiers:

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, false, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from hotspot import limits
 from hotspot.clock import site_day
 from hotspot.directory import Directory
-from hotspot.place import Nas
+from hotspot.place import AccessPoint, Nas
 from sessions import connection_log
+from sessions.connection_log import LogEntry
 from sessions.heartbeat import listening_since
 from sessions.recheck import find_refused, recheck
 from sessions.reservations import ACCOUNTING_GRACE
@@ -48,6 +49,7 @@ class Round:
     erased: int
     settled: int
     nas_without_accounting: frozenset[str]
+    beyond_soft_limit: frozenset[str]
 
 
 def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
@@ -55,6 +57,7 @@ def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
     listening = listening_since(session, LISTENER, now)
     # Vouchers are held before visits, as everywhere.
     settled = _settle(session, now)
+    _forget_free_passes(session, directory, now)
     done = Round(
         silent=_close_running(session, directory, _is_silent(listening, now), CloseCause.SILENCE, now),
         never_started=_close_running(
@@ -64,6 +67,7 @@ def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
         erased=_erase_identifiers(session, now),
         settled=settled,
         nas_without_accounting=_nas_without_accounting(session, now),
+        beyond_soft_limit=_beyond_soft_limit(session),
     )
     _forget_asked(session, now)
     _forget_devices(session, now)
@@ -103,6 +107,18 @@ def _nas_without_accounting(session: Session, now: datetime) -> frozenset[str]:
         .where(Nas.accounting_heard_at.is_(None), Visit.state == VisitState.RESERVED, overdue)
     )
     return frozenset(session.scalars(query.distinct()))
+
+
+def _beyond_soft_limit(session: Session) -> frozenset[str]:
+    """Access points with a soft limit that have admitted more."""
+    query = (
+        select(AccessPoint.name)
+        .join(Visit, Visit.access_point_id == AccessPoint.id)
+        .where(AccessPoint.capacity_is_soft, Visit.state.in_(RUNNING))
+        .group_by(AccessPoint.id, AccessPoint.name, AccessPoint.capacity)
+        .having(func.count() > AccessPoint.capacity)
+    )
+    return frozenset(session.scalars(query))
 
 
 def _close_running(
@@ -154,11 +170,11 @@ def _erase_identifiers(session: Session, now: datetime) -> int:
     query = select(Visit).where(
         Visit.state == VisitState.CLOSED,
         Visit.closed_at < now - IDENTIFIERS_LIVE,
-        or_(Visit.identifiers.is_not(None), Visit.log_reference.is_not(None)),
+        Visit.identifiers.is_not(None),
     )
     visits = session.scalars(query.order_by(Visit.id).limit(ROWS_A_ROUND).with_for_update(skip_locked=True)).all()
     for visit in visits:
-        visit.identifiers = visit.log_reference = None
+        visit.identifiers = None
     return len(visits)
 
 
@@ -204,18 +220,37 @@ def _forget_asked(session: Session, now: datetime) -> None:
 
 
 def _forget_devices(session: Session, now: datetime) -> None:
-    """A device is remembered until its voucher ends; a free pass's device until its day is over."""
+    """A device is remembered until its voucher ends, and no longer than a pass may let it return."""
     ended = select(Voucher.id).where(or_(Voucher.ends_at < now, Voucher.revoked_at.is_not(None)))
     session.execute(delete(VoucherDevice).where(VoucherDevice.voucher_id.in_(ended)))
     session.execute(delete(VoucherDevice).where(VoucherDevice.last_login_at < now - timedelta(days=14)))
-    past = select(Voucher).where(Voucher.free_day < now.date() - timedelta(days=2), Voucher.free_device.is_not(None))
-    for voucher in session.scalars(past.limit(ROWS_A_ROUND)):
-        voucher.free_device = None
+
+
+def _forget_free_passes(session: Session, directory: Directory, now: datetime) -> None:
+    """A free pass's device is forgotten when the site's day is over, and the pass itself once no visit needs it."""
+    sites_by_day: dict[date, list[int]] = {}
+    for site in directory.sites.values():
+        sites_by_day.setdefault(site_day(now, site.zone, site.day_ends), []).append(site.id)
+    for day, site_ids in sites_by_day.items():
+        past = and_(Voucher.site_id.in_(site_ids), Voucher.free_day < day)
+        session.execute(
+            update(Voucher).where(past, Voucher.free_device.is_not(None)).values(free_device=None),
+            execution_options={"synchronize_session": False},
+        )
+        needed = or_(
+            exists().where(Visit.voucher_id == Voucher.id), exists().where(VoucherDevice.voucher_id == Voucher.id)
+        )
+        session.execute(delete(Voucher).where(past, ~needed), execution_options={"synchronize_session": False})
 
 
 def _destroy_old_day_keys(session: Session, directory: Directory, now: datetime) -> None:
-    """The key of a day goes once that day is over at every site."""
+    """The key of a day goes once that day is over at every site, and with it all that leads to that day's entries."""
     moment = now - DAY_KEYS_OUTLIVE_DAY
     days = [site_day(moment, site.zone, site.day_ends) for site in directory.sites.values()]
     if days:
+        of_past_days = select(LogEntry.reference).where(LogEntry.day < min(days))
+        session.execute(
+            update(Visit).where(Visit.log_reference.in_(of_past_days)).values(log_reference=None),
+            execution_options={"synchronize_session": False},
+        )
         connection_log.destroy_day_keys(session, min(days))

@@ -1,12 +1,13 @@
 """Logins: from what a door was told to whom it means. Tickets, voucher codes and returning devices end in one wish."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from hotspot import limits
@@ -23,6 +24,11 @@ from vouchers.codes import Code, Mistyped
 from vouchers.passes import Pass
 
 _HANDLE = re.compile("[a-z2-7]{16}")
+
+
+def is_handle(text: str) -> bool:
+    """Whether `text` can be the handle of a visit."""
+    return _HANDLE.fullmatch(text) is not None
 
 
 class Proof(Protocol):
@@ -93,7 +99,7 @@ def _classify(keyring: Keyring, login: Login) -> Wish:
 
 
 def _way(login: Login) -> LoginWay:
-    if _HANDLE.fullmatch(login.user_name):
+    if is_handle(login.user_name):
         return LoginWay.TICKET
     try:
         return LoginWay.MAC if Mac.parse(login.user_name) == login.device else LoginWay.VOUCHER
@@ -139,19 +145,19 @@ def _resolve_codes(session: Session, keyring: Keyring, wishes: list[Wish], now: 
     hashes = {one: code for code in codes.values() if code for one in code_hashes(keyring, code)}
     rows = session.execute(select(Voucher.code_hash, Voucher.id).where(Voucher.code_hash.in_(hashes)))
     ids = {hashes[code_hash].value: voucher_id for code_hash, voucher_id in rows if code_hash}
-    wrong: list[Counted] = []
+    wrong: Counter[Counted] = Counter()
     for wish in wishes:
         code = codes[id(wish)]
         if code is None:
             wish.refused = Refused(Reason.MISTYPED)
-        elif reached.intersection(counters[id(wish)]):
+        elif any(one in reached or wrong[one] >= one.limit.allowed for one in counters[id(wish)]):
             wish.refused = Refused(Reason.TOO_MANY_TRIES)
         elif code.value not in ids or not _code_is_proved(wish, code):
             wish.refused = Refused(Reason.UNKNOWN_CODE)
-            wrong += counters[id(wish)]
+            wrong.update(counters[id(wish)])
         else:
             wish.voucher_id = ids[code.value]
-    limits.hit(session, keyring, wrong, now)
+    limits.hit(session, keyring, list(wrong.elements()), now)
 
 
 def _read_code(wish: Wish) -> Code | None:
@@ -170,7 +176,7 @@ def _code_is_proved(wish: Wish, code: Code) -> bool:
 
 
 def _resolve_devices(session: Session, keyring: Keyring, wishes: list[Wish], now: datetime) -> None:
-    """A returning device means the voucher it used last at this site, as long as its pass lets it return."""
+    """A returning device means the voucher it used last at this site that has not ended, as long as its pass lets it return."""
     if not wishes:
         return
     for wish in wishes:
@@ -183,7 +189,11 @@ def _resolve_devices(session: Session, keyring: Keyring, wishes: list[Wish], now
     rows = session.execute(
         select(VoucherDevice.device, Voucher.site_id, Voucher.id, VoucherDevice.last_login_at, Voucher.return_days)
         .join(Voucher, Voucher.id == VoucherDevice.voucher_id)
-        .where(VoucherDevice.device.in_(hashes), Voucher.revoked_at.is_(None))
+        .where(
+            VoucherDevice.device.in_(hashes),
+            Voucher.revoked_at.is_(None),
+            or_(Voucher.ends_at.is_(None), Voucher.ends_at > now),
+        )
         .order_by(VoucherDevice.last_login_at)
     )
     newest = {

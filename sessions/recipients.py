@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hotspot.keys import Keyring
+from hotspot.keys import Keyring, Purpose
 from hotspot.place import LoginWay
+from sessions.login import is_handle
 from sessions.usage import lock_vouchers, voucher_facts
-from sessions.visit import Visit, VisitState, hash_device
+from sessions.visit import Leg, Visit, VisitState, hash_device
 from vouchers.admission import end_of_voucher
 from vouchers.batches import Voucher, code_hashes
 from vouchers.codes import Code, Mistyped
@@ -27,16 +28,26 @@ def find_recipients(
     Our Class names the visit. Some NAS do not echo it: then the User-Name is the visit's handle, or a voucher's code that
     the device used, or nothing but the device at its site tells.
     """
-    handles = {name for record in records for name in (record.handle, record.user_name) if name}
+    handles = {name for record in records for name in (record.handle, record.user_name) if name and is_handle(name)}
     named = session.scalars(select(Visit).where(Visit.handle.in_(handles), Visit.state != VisitState.ASKED))
     by_handle = {visit.handle: visit for visit in named}
     found = [by_handle.get(record.handle or "") or by_handle.get(record.user_name) for record in records]
+    # A handle crosses the air in clear: whoever hears it at one site must not bill it from another.
+    found = [
+        visit if visit and _comes_from(record, visit) else None for record, visit in zip(records, found, strict=True)
+    ]
     missing = [i for i, visit in enumerate(found) if visit is None and records[i].acct_session_id]
     if missing:
         others = _Others(session, keyring, [records[i] for i in missing], now)
         for i in missing:
             found[i] = others.find(records[i])
     return found
+
+
+def _comes_from(record: "Record", visit: Visit) -> bool:
+    """Whether the NAS can have this visit's guest."""
+    at_site = record.located is None or record.located.site.id == visit.site_id
+    return at_site and record.nas.site_id in (None, visit.site_id)
 
 
 class _Others:
@@ -53,6 +64,24 @@ class _Others:
             for query in (of_device, of_voucher)
             for visit in session.scalars(query.where(Visit.state != VisitState.ASKED).order_by(Visit.id))
         }
+        self.sessions = self._sessions(records)
+
+    def _sessions(self, records: "Sequence[Record]") -> dict[tuple[int, bytes], set[int]]:
+        """The visits that have a leg of these accounting sessions, by NAS and session."""
+        names = {name for one in records for name in self.keyring.hashes(Purpose.SESSIONS, one.acct_session_id)}
+        query = select(Leg.nas_id, Leg.session, Leg.visit_id).where(
+            Leg.session.in_(names), Leg.visit_id.in_(self.visits)
+        )
+        found: dict[tuple[int, bytes], set[int]] = {}
+        for nas_id, name, visit_id in self.session.execute(query) if self.visits else ():
+            found.setdefault((nas_id, name), set()).add(visit_id)
+        return found
+
+    def _newest(self, record: "Record", visits: list[Visit]) -> Visit | None:
+        """The visit that has this accounting session already; for a new session the newest."""
+        names = self.keyring.hashes(Purpose.SESSIONS, record.acct_session_id)
+        known = set[int]().union(*(self.sessions.get((record.nas.id, name), set()) for name in names))
+        return max([v for v in visits if v.id in known] or visits, key=lambda visit: visit.id, default=None)
 
     def _vouchers(self, user_names: set[str]) -> dict[str, Voucher]:
         """The vouchers whose codes are these User-Names."""
@@ -75,12 +104,12 @@ class _Others:
         if voucher:
             of_voucher = [visit for visit in self.visits.values() if visit.voucher_id == voucher.id]
             fitting = [visit for visit in of_voucher if device in (None, visit.device)]
-            return max(fitting, key=lambda visit: visit.id, default=None) or self._begin(record, voucher, device)
+            return self._newest(record, fitting) or self._begin(record, voucher, device)
         site_id = record.located.site.id if record.located else None
         here = [
             visit for visit in self.visits.values() if device and (visit.site_id, visit.device) == (site_id, device)
         ]
-        return max(here, key=lambda visit: visit.id, default=None)
+        return self._newest(record, here)
 
     def _begin(self, record: "Record", voucher: Voucher, device: bytes | None) -> Visit | None:
         """A NAS let a device in whose Access-Accept we do not know of, as after a failover: account it all the same."""
@@ -92,7 +121,8 @@ class _Others:
         if next(elsewhere, None):
             return None
         lock_vouchers(self.session, {voucher.id})
-        if voucher.first_used_at is None:
+        # An expired or revoked voucher is not revived by it; what it used is counted all the same.
+        if voucher.first_used_at is None and voucher.revoked_at is None and self.now < voucher.good_until:
             voucher.first_used_at, voucher.code_ciphertext = self.now, None
             voucher.ends_at = end_of_voucher(voucher_facts(voucher), record.located.site, self.now)
         point = record.located.access_point

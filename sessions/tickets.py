@@ -1,6 +1,5 @@
 """Tickets: the password that lets one device in, once (decision 6). Recomputed, never stored."""
 
-import hmac
 from datetime import datetime, timedelta
 
 from hotspot.keys import Keyring, Purpose
@@ -18,11 +17,6 @@ def make_ticket(keyring: Keyring, handle: str, nas_id: int, site_id: int, expire
 def possible_tickets(keyring: Keyring, handle: str, nas_id: int, site_id: int, expires_at: datetime) -> list[str]:
     """The tickets a portal may have made for these facts, one per ticket key still in use."""
     return [_spell(one) for one in keyring.hashes(Purpose.TICKETS, *_facts(handle, nas_id, site_id, expires_at))]
-
-
-def same_text(a: str, b: str) -> bool:
-    """Compare two secrets in constant time."""
-    return hmac.compare_digest(a.encode(), b.encode())
 
 
 def _facts(handle: str, nas_id: int, site_id: int, expires_at: datetime) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
@@ -12,16 +13,16 @@ from vouchers.passes import Pass
 
 @dataclass(frozen=True)
 class BatchStock:
-    """A batch, the name of its pass, and how many of its vouchers nobody has used or revoked."""
+    """A batch, the name of its pass, and how many of its vouchers are unused and still good."""
 
     batch: Batch
     pass_name: str
     unused: int
 
 
-def latest_batches(session: Session, site_id: int, limit: int = 10) -> list[BatchStock]:
+def latest_batches(session: Session, site_id: int, now: datetime, limit: int = 10) -> list[BatchStock]:
     """The site's latest batches, the newest first; one query."""
-    is_unused = and_(Voucher.first_used_at.is_(None), Voucher.revoked_at.is_(None))
+    is_unused = and_(Voucher.first_used_at.is_(None), Voucher.revoked_at.is_(None), Voucher.good_until > now)
     rows = session.execute(
         select(Batch, Pass.name, func.sum(case((is_unused, 1), else_=0)))
         .join(Pass, Pass.id == Batch.pass_id)

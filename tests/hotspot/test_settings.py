@@ -102,3 +102,11 @@ def test_a_misspelt_setting_in_the_file_is_named(tmp_path: Path) -> None:
 def test_a_missing_settings_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"nowhere\.toml"):
         load_settings(tmp_path / "nowhere.toml")
+
+
+def test_an_empty_secret_file_is_not_taken_for_no_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A truncated file would otherwise start an empty PoP beside the real one."""
+    (tmp_path / "url").touch()
+    monkeypatch.setenv("SURFPASS_DATABASE_URL_FILE", str(tmp_path / "url"))
+    with pytest.raises(SetupError, match="SURFPASS_DATABASE_URL_FILE"):
+        load_settings()

@@ -11,7 +11,7 @@ from hotspot.keys import Keyring
 from hotspot.limits import LimitCounter
 from hotspot.place import AccessPoint, SiteKind
 from portal.handoffs import Failure, Problem
-from portal.wording import CLOSINGS, FAILURES, PROBLEMS, REFUSALS
+from portal.wording import CLOSINGS, FAILURES, PROBLEMS, REFUSALS, SAMPLE_CODE, sample_unbroken
 from sessions.endings import log_out
 from sessions.visit import CloseCause, Visit
 from tests.factories import a_mac, a_pass, directory, some_vouchers
@@ -31,7 +31,7 @@ def test_every_reason_has_words() -> None:
 
 def test_the_code_given_as_an_example_is_nobodys() -> None:
     with pytest.raises(Mistyped):
-        Code.parse("K7QM-2XWD-94R")
+        Code.parse(SAMPLE_CODE)
 
 
 def counted(database: Database) -> int:
@@ -48,8 +48,39 @@ def test_a_mistyped_code_is_told_apart_from_an_unknown_one_and_does_not_count(st
     assert counted(database) == 2  # for the device and for the site
 
 
+@pytest.mark.parametrize(("language", "sentence"), [("en", "make no difference"), ("de", "spielen keine Rolle")])
+def test_advice_about_a_slip_repeats_no_hint_and_keeps_the_example_on_one_line(
+    stage: Stage, language: str, sentence: str
+) -> None:
+    stage.phone.language = language
+    page = stage.phone.log_in("K7QM-2XWD", stage.terms)
+    assert words_of(page).count(sentence) == 1
+    assert f'<span class="unbroken" translate="no">{SAMPLE_CODE}</span>' in page.text
+    assert page.text.count(SAMPLE_CODE) == 1
+
+
+def test_advice_is_text_but_for_its_example() -> None:
+    kept = sample_unbroken(f"<b> {SAMPLE_CODE} & more")
+    assert kept == f'&lt;b&gt; <span class="unbroken" translate="no">{SAMPLE_CODE}</span> &amp; more'
+
+
 def test_an_empty_code_is_asked_for(stage: Stage) -> None:
     assert "Please enter the code of your voucher" in words_of(stage.phone.log_in("  ", stage.terms))
+
+
+def test_all_that_is_missing_is_said_at_once(stage: Stage) -> None:
+    page = stage.phone.log_in("")
+    assert "Please enter the code of your voucher" in words_of(page)
+    assert "Please accept the terms of use" in words_of(page)
+    assert 'aria-invalid="true"' in page.text
+
+
+def test_who_has_chosen_nothing_is_asked_to_choose_and_not_told_that_it_is_gone(stage: Stage) -> None:
+    words = words_of(stage.phone.post(stage.phone.arrive().text, terms=str(stage.terms.id)))
+    assert "Please choose how you would like to go online" in words
+    assert "not offered here any more" not in words
+    gone = stage.phone.post(stage.phone.arrive().text, variant="pass:gone", terms=str(stage.terms.id))
+    assert "not offered here any more" in words_of(gone)
 
 
 def test_after_ten_wrong_codes_the_device_waits_ten_minutes_and_others_do_not(

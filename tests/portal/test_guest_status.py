@@ -35,9 +35,21 @@ def test_success_leads_to_the_guests_own_page_which_says_what_is_left(stage: Sta
     for expected in ("You are online", stage.place.article.name, "1 day", "1.5 GB", "tomorrow, 14:00"):
         assert expected in words
     assert 'href="http://news.example/today?a=1&amp;b=2"' in page.text
-    assert "portal.example/s" in words
+    assert "In this browser you can come back" in words
+    assert '<a href="/s">portal.example/s</a>' in page.text
     assert '<meta http-equiv="refresh" content="60">' in page.text
     assert f"form-action 'self' http://{GATEWAY};" in page.headers["Content-Security-Policy"]
+
+
+def test_a_figure_that_stands_alone_takes_the_whole_line(stage: Stage) -> None:
+    stage.come_online()
+    alone = stage.phone.get(own_address(stage)).text
+    assert '<div class="wide"><dt>Time left' in alone
+    with stage.database.write() as session:
+        session.get_one(Voucher, stage.voucher.voucher.id).megabytes = 100
+    both = stage.phone.get(own_address(stage)).text
+    assert "<div><dt>Time left" in both
+    assert "<div><dt>Data left" in both
 
 
 def test_time_runs_down_on_the_page(stage: Stage, clock: MovableClock) -> None:
@@ -198,7 +210,7 @@ def test_the_short_address_finds_the_page_by_the_cookie(stage: Stage) -> None:
     assert stage.phone.get("/s").location == own_address(stage)
 
 
-@pytest.mark.parametrize("token", ["x", "A" * 27, "é", "%00", "a" * 3000])
+@pytest.mark.parametrize("token", ["x", "A" * 27, "é", "a" * 3000])
 def test_a_token_nobody_has_is_answered_kindly(client: FlaskClient, token: str) -> None:
     answer = client.get(f"/s/{token}")
     assert answer.status_code == 404

@@ -51,3 +51,11 @@ def test_no_log_line_of_a_guests_whole_way_tells_who_it_was(stage: Stage, caplog
     assert {"/g/<slug>", "/s/<token>", "/v/<text>", "none"} <= {line.get("rule") for line in lines}
     assert any(line["event"] == "gateway query refused" for line in lines)
     assert any(line["event"] == "request failed" for line in lines)
+
+
+def test_health_checks_and_static_files_are_logged_for_debugging_only(stage: Stage) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for path in ("/healthz", "/static/surfpass.css", "/", "/nothing"):
+            stage.phone.get(path)
+    levels = {line["rule"]: line["log_level"] for line in lines}
+    assert levels == {"/healthz": "debug", "/static/<path:filename>": "debug", "/": "info", "none": "info"}

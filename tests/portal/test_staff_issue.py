@@ -114,9 +114,9 @@ def test_only_passes_that_a_voucher_can_give_are_offered(venue: Venue, database:
         retired = a_pass(session)
         retired.retired_at = retired.created_at
     page = venue.staff.get(venue.page)
-    offered = re.findall(r'<option[^>]* value="([a-z2-7]{16})"', page.text)
+    offered = re.findall(r'<option[^>]* value="([a-z2-7]{16})">([^<]+)', page.text)
 
-    assert offered == [venue.place.article.public_id]
+    assert offered == [(venue.place.article.public_id, f"{venue.place.article.name}, €1.90")]
     for article in (free, elsewhere, retired):
         answer = venue.staff.submit(page, venue.page, article=article.public_id, count="1")
         assert answer.status_code == 400
@@ -159,6 +159,17 @@ def test_a_card_says_in_two_languages_what_it_gives_and_how(venue: Venue, databa
         "1 hour from first use", "1 Stunde", "15 Jun 2027, 14:00", "15.06.2027, 14:00", "Scan", "scannen",
     ):  # fmt: skip
         assert words.lower() in words_of(page).lower()
+
+
+def test_a_card_names_its_pass_and_what_it_costs(venue: Venue, database: Database) -> None:
+    page = venue.staff.get(venue.issue(1) + "/print")
+    name = venue.place.article.name
+    assert f'<p class="pass">{name}</p>' in page.text
+    assert '<p class="price">€1.90</p>' in page.text
+    with database.write() as session:
+        session.scalars(select(Voucher)).one().price_cents = 0
+        batch = session.scalars(select(Batch)).one().public_id
+    assert 'class="price"' not in venue.staff.get(f"/desk/batches/{batch}/print").text
 
 
 def test_the_qr_code_of_a_card_holds_the_address_with_its_code(venue: Venue, app: Flask) -> None:

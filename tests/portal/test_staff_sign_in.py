@@ -185,3 +185,12 @@ def test_the_language_chosen_by_hand_stays(staff: Staff) -> None:
     assert "Anmelden" in words_of(staff.get("/login?lang=de"))
     assert "Anmelden" in words_of(staff.get("/login"))
     assert "falsch" in words_of(staff.sign_in(EMAIL, WRONG))
+
+
+@pytest.mark.parametrize("path", ["/desk/vouchers/a%00b", "/login?lang=%00", "/v/%00"])
+def test_a_nul_in_an_address_is_a_bad_request(staff: Staff, path: str) -> None:
+    assert staff.get(path).status_code == 400
+
+
+def test_a_nul_in_a_form_is_a_bad_request(staff: Staff) -> None:
+    assert staff.sign_in("owner\0@markt.example").status_code == 400

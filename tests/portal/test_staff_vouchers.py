@@ -175,7 +175,8 @@ def test_revoking_ends_the_voucher_and_asks_for_its_guests_to_be_disconnected(
     visit_id = go_online(database, keyring, venue.place, voucher.code.value, now)
     words = revoke(venue.staff, voucher.voucher)
 
-    assert f"Voucher {voucher.serial} is revoked" in words
+    assert f"Voucher {voucher.serial} is revoked: new sign-ins with it have stopped" in words
+    assert "queued to be disconnected" in words
     with database.read() as session:
         assert session.get_one(Voucher, voucher.voucher.id).revoked_at == now
         waiting = session.scalars(select(Disconnect)).one()
@@ -208,7 +209,9 @@ def test_looking_at_the_question_revokes_nothing_and_neither_does_a_form_without
     voucher = venue.vouchers[0].voucher
     path = f"/desk/vouchers/{voucher.public_id}/revoke"
 
-    assert "Revoke this voucher?" in words_of(venue.staff.get(path))
+    question = words_of(venue.staff.get(path))
+    assert "Revoke this voucher?" in question
+    assert "New sign-ins with it stop at once. Whoever is online with it now is queued to be disconnected" in question
     assert venue.staff.post(path).status_code == 400
     with database.read() as session:
         assert session.get_one(Voucher, voucher.id).revoked_at is None

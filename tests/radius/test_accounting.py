@@ -166,3 +166,20 @@ def test_a_used_up_volume_puts_the_visit_in_the_outbox(pop: Pop) -> None:
     with pop.database.read() as session:
         assert [row.cause for row in session.scalars(select(Disconnect))] == ["over"]
     assert "used up" in pop.login(code, device)["Reply-Message"]
+
+
+def test_counters_beyond_all_reason_are_acknowledged_all_the_same(pop: Pop) -> None:
+    """Else the NAS would repeat a record that no database takes for ever."""
+    [code] = pop.codes(1)
+    device = pop.device()
+    pop.login(code, device)
+    huge = wire.integer(0xFFFFFFFF)
+    more = [
+        (wire.ACCT_INPUT_OCTETS, huge),
+        (wire.ACCT_INPUT_GIGAWORDS, huge),
+        (49, huge),
+        (wire.USER_NAME, code.encode()),
+    ]
+    send(pop, STOP, "s", device, *more)
+    send(pop, STOP, "s\x00odd", device, (wire.USER_NAME, b"guest\x00name"), (wire.CLASS, b"surfpass:\x00\xff"))
+    assert legs(pop)[0].octets_from_guest > 2**60

@@ -18,6 +18,7 @@ from sessions.visit import CloseCause, Disconnect, Identifiers, Leg, Visit, Visi
 from tests import factories
 from tests.factories import a_mac
 from tests.sessions.world import World
+from vouchers.admission import Reason
 from vouchers.passes import Clock
 
 PHONE, LAPTOP = a_mac(1), a_mac(2)
@@ -369,6 +370,19 @@ def test_a_visit_that_was_reopened_has_no_entry_in_the_log(world: World, handle:
         assert session.scalars(select(LogEntry)).all() == []
 
 
+def test_a_visit_that_is_reopened_late_stands_in_the_log_once(world: World, handle: str) -> None:
+    world.start(handle)
+    world.listen_for(minutes=16)
+    world.keep_house()
+    assert world.visit(handle).close_cause is CloseCause.SILENCE
+    world.wait(minutes=15)
+    world.keep_house()
+    world.interim(handle, 1800)
+    world.stop(handle, 1900)
+    with world.database.read() as session:
+        assert len(session.scalars(select(LogEntry)).all()) == 1
+
+
 def test_an_interim_does_not_reopen_a_visit_whose_device_has_another(world: World) -> None:
     first, second = world.vouchers(2)
     old = world.go_online(first, PHONE)
@@ -444,6 +458,51 @@ def test_a_known_code_from_nowhere_or_from_another_site_is_an_orphan(world: Worl
     assert world.start(None, user_name=code, device=PHONE, located=None).orphans == 1
     assert world.start(None, user_name=code, device=None).orphans == 1
     assert world.start(None, user_name=code, device=PHONE, place=elsewhere).orphans == 1
+
+
+def test_without_class_a_session_stays_with_its_visit_when_the_device_has_another(world: World) -> None:
+    """A Stop under the MAC alone comes after the device has gone on with another voucher."""
+    first, second = world.vouchers(2)
+    old = world.go_online(first, PHONE)
+    world.interim(old, 60, f"session-{old}", octets_to_guest=1000)
+    new = world.get_in(second, device=PHONE)
+    nameless = {"user_name": PHONE.value, "device": PHONE}
+    world.stop(None, 90, f"session-{old}", octets_to_guest=1500, **nameless)
+    assert octets(world, old) == (0, 1500)
+    assert octets(world, new) == (0, 0)
+    assert world.visit(new).runs
+
+
+def test_a_handle_heard_on_the_air_cannot_be_billed_from_another_site(world: World, handle: str) -> None:
+    world.start(handle)
+    with world.database.write() as session:
+        elsewhere = factories.a_place(session, world.keyring)
+    world.reload()
+    report = world.stop(handle, 60, octets_to_guest=10**9, place=elsewhere)
+    assert report == Report(taken=0, orphans=1)
+    assert octets(world, handle) == (0, 0)
+    assert world.visit(handle).runs
+
+
+def test_accounting_does_not_revive_an_expired_voucher(world: World) -> None:
+    code = world.voucher(good_days=1)
+    world.wait(days=2)
+    world.stop(None, 60, user_name=code, device=PHONE, octets_to_guest=5)
+    assert world.stored(code).first_used_at is None
+    assert world.reason(code) is Reason.EXPIRED
+
+
+def test_a_session_id_used_again_after_a_power_cut_counts_twice(world: World, handle: str) -> None:
+    """No Stop, no Accounting-On: the counters begin again under the same id."""
+    world.start(handle)
+    world.wait(minutes=60)
+    world.interim(handle, 3600, octets_to_guest=1000)
+    world.wait(minutes=5)
+    world.start(handle)
+    world.wait(minutes=30)
+    world.stop(handle, 1800, octets_to_guest=500)
+    assert [leg.octets_to_guest for leg in world.legs(handle)] == [1000, 500]
+    assert not world.visit(handle).runs
 
 
 def test_fifty_records_cost_as_many_queries_as_one(make_world: MakeWorld) -> None:

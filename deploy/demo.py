@@ -12,18 +12,11 @@ from sqlalchemy.orm import Session
 from deploy.files import read_template
 from deploy.installation import Installation, Work
 from hotspot.audit import COMMAND_LINE
-from hotspot.enrolment import (
-    NewAccessPoint,
-    NewNas,
-    NewSite,
-    add_access_points,
-    add_customer,
-    add_nas,
-    add_site,
-)
+from hotspot.enrolment import NewAccessPoint, NewSite, add_access_points, add_customer, add_site
 from hotspot.errors import Refusal
 from hotspot.legal import LANGUAGES, LegalKind, NewText, publish
 from hotspot.mac import Mac
+from hotspot.nas import NewNas, add_nas
 from hotspot.people import Role, User, add_user
 from hotspot.place import Customer, LoginWay, Nas, Site, SiteKind, announce_change
 from hotspot.settings import Settings

@@ -1,6 +1,5 @@
-"""What the operator enrols: customers, sites, access points and NAS. Every function refuses what would not work later."""
+"""What the operator enrols: customers, sites and access points. Every function refuses what would not work later."""
 
-import ipaddress
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,25 +11,18 @@ from sqlalchemy.orm import Session
 
 from hotspot import audit
 from hotspot.audit import Actor
-from hotspot.errors import NotFound, Refusal, SetupError, WrongUse
-from hotspot.keys import Keyring, Purpose
+from hotspot.errors import NotFound, Refusal, WrongUse
 from hotspot.mac import Mac
 from hotspot.place import (
     AccessPoint,
     Customer,
-    Grain,
-    LoginWay,
-    MessageAuthenticatorPolicy,
-    Nas,
     Radio,
     Site,
     SiteKind,
     SiteSsid,
     announce_change,
 )
-from hotspot.settings import split_bind
 
-SHORTEST_SECRET = 8
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -41,7 +33,8 @@ def check_slug(slug: str) -> str:
     return slug
 
 
-def _check_name(name: str) -> str:
+def check_name(name: str) -> str:
+    """Return `name` without white space around it when people can read it; WrongUse otherwise."""
     name = name.strip()
     if not name or len(name) > 80 or not name.isprintable():
         raise WrongUse("bad-name", "A name needs 1 to 80 printable characters.")
@@ -50,7 +43,7 @@ def _check_name(name: str) -> str:
 
 def add_customer(session: Session, actor: Actor, name: str, now: datetime) -> Customer:
     """Add a customer; Refusal when the name is taken."""
-    name = _check_name(name)
+    name = check_name(name)
     if session.scalar(select(Customer.id).where(Customer.name == name)):
         raise Refusal("name-taken", f"There is a customer named {name!r} already.")
     customer = Customer(name=name, created_at=now)
@@ -103,7 +96,7 @@ def add_site(session: Session, actor: Actor, customer: Customer, new: NewSite, n
     site = Site(
         customer_id=customer.id,
         slug=new.slug,
-        name=_check_name(new.name),
+        name=check_name(new.name),
         kind=new.kind,
         slots=new.kind.slots,
         timezone=new.timezone,
@@ -187,7 +180,7 @@ def _access_point(site: Site, new: NewAccessPoint, slot: int, now: datetime) -> 
         site_id=site.id,
         slots=site.slots,
         slot=slot,
-        name=_check_name(new.name),
+        name=check_name(new.name),
         nas_identifier=new.nas_identifier,
         capacity=capacity,
         capacity_is_soft=new.soft,
@@ -231,89 +224,3 @@ def _refuse_known_identifiers(session: Session, identifiers: Collection[str]) ->
     known = twice | {one for one in session.scalars(query) if one}
     if known:
         raise Refusal("identifier-taken", f"NAS-Identifier {min(known)!r} belongs to an access point already.")
-
-
-@dataclass(frozen=True)
-class NewNas:
-    """What is told of a NAS when it is added; secrets in clear."""
-
-    name: str
-    network: str
-    make: str
-    secret: str
-    uam_secret: str | None = None
-    gateway_addresses: tuple[str, ...] = ()
-    nas_identifier: str | None = None
-    message_authenticator: MessageAuthenticatorPolicy = MessageAuthenticatorPolicy.YES
-    logins: tuple[LoginWay, ...] = (LoginWay.TICKET,)
-    grain: Grain = Grain.ACCESS_POINT
-    coa_port: int = 3799
-
-
-def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site: Site | None, now: datetime) -> Nas:
-    """Add a RADIUS client. Refusal when its requests could not be told apart from another's, or name no one site."""
-    name, network = _check_name(new.name), _check_network(new.network)
-    if not SHORTEST_SECRET <= len(new.secret) <= 128:
-        raise Refusal("bad-secret", f"A RADIUS secret needs {SHORTEST_SECRET} to 128 characters.")
-    if new.grain is Grain.SITE and site is None:
-        raise Refusal(
-            "ambiguous-site",
-            "With grain 'site' nothing in a request would name the site: give --site, and one NAS per site "
-            "told apart by --nas-identifier.",
-        )
-    gateway_addresses = [_gateway_address(text) for text in new.gateway_addresses]
-    if session.scalar(select(Nas.id).where(Nas.name == name)):
-        raise Refusal("name-taken", f"There is a NAS named {name!r} already.")
-    _refuse_indistinct_nas(session, keyring, new, network)
-    nas = Nas(
-        name=name,
-        network=network,
-        make=new.make,
-        secret=keyring.encrypt(Purpose.SECRETS, new.secret),
-        uam_secret=keyring.encrypt(Purpose.SECRETS, new.uam_secret) if new.uam_secret else None,
-        nas_identifier=new.nas_identifier,
-        gateway_addresses=gateway_addresses,
-        message_authenticator=new.message_authenticator,
-        logins=[str(way) for way in new.logins],
-        grain=new.grain,
-        site_id=site.id if site else None,
-        coa_port=new.coa_port,
-        created_at=now,
-    )
-    session.add(nas)
-    session.flush()
-    announce_change(session)
-    customer_id = site.customer_id if site else None
-    audit.record(session, actor, "NAS added", f"nas {nas.public_id}", now, customer_id=customer_id, detail=nas.name)
-    return nas
-
-
-def _gateway_address(text: str) -> str:
-    """Spelt as portals compare it: a gateway tells its address as an IP, never as a name."""
-    try:
-        host, port = split_bind(text)
-        address = ipaddress.ip_address(host)
-    except (SetupError, ValueError) as error:
-        raise WrongUse("bad-gateway-address", f"{text[:60]!r} is not an address such as 10.1.0.1:3990.") from error
-    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
-
-
-def _check_network(text: str) -> str:
-    try:
-        return str(ipaddress.ip_network(text.strip(), strict=True))
-    except ValueError as error:
-        raise WrongUse("bad-network", f"{text[:60]!r} is not a network such as 10.1.0.0/24.") from error
-
-
-def _refuse_indistinct_nas(session: Session, keyring: Keyring, new: NewNas, network: str) -> None:
-    """The secret is chosen by source address alone (RFC 2865 §3): NAS of one network share it and differ in identifier."""
-    for other in session.scalars(select(Nas).where(Nas.network == network, Nas.retired_at.is_(None))):
-        if not new.nas_identifier or not other.nas_identifier or new.nas_identifier == other.nas_identifier:
-            raise Refusal(
-                "nas-indistinct",
-                f"NAS {other.name!r} has the network {network} too: give each a --nas-identifier of its own.",
-            )
-        if keyring.decrypt(Purpose.SECRETS, other.secret).decode() != new.secret:
-            raise Refusal(
-                "nas-secret-differs", f"NAS {other.name!r} has the same network, so it must share its secret."
-            )

@@ -114,7 +114,7 @@ REFUSALS: dict[Reason, Words] = {
 
 CAN_SWAP = Words(
     _l("This voucher is in use on another device"),
-    _l("You can use it here instead. The other device then goes offline."),
+    _l("You can use it here instead. The other device then loses its place."),
 )
 
 FAILURES: dict[Failure, Words] = {
@@ -154,7 +154,7 @@ CLOSINGS: dict[CloseCause, Words] = {
     CloseCause.SUPERSEDED: Words(_l("You signed in once more"), _l("This page belongs to your earlier sign-in.")),
     CloseCause.REPLACED: Words(
         _l("Your voucher is now used on another device"),
-        _l("To use it here, enter its code again: the other device then goes offline."),
+        _l("To use it here, enter its code again: the other device then loses its place."),
     ),
     CloseCause.LOGGED_OUT: Words(_l("You are logged out"), _REJOIN),
     CloseCause.REVOKED: REFUSALS[Reason.REVOKED],

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from hotspot.audit import COMMAND_LINE
 from hotspot.directory import AccessPointRecord, Directory, Located, NasRecord, load_directory
-from hotspot.enrolment import NewAccessPoint, NewNas, NewSite, add_access_points, add_customer, add_nas, add_site
+from hotspot.enrolment import NewAccessPoint, NewSite, add_access_points, add_customer, add_site
 from hotspot.keys import Keyring
 from hotspot.mac import Mac
+from hotspot.nas import NewNas, add_nas
 from hotspot.people import Role, User, add_user
 from hotspot.place import AccessPoint, Customer, LoginWay, Nas, Site, SiteKind
 from sessions.login import Login

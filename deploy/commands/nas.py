@@ -12,7 +12,8 @@ from deploy.commands.parameters import TEXT_FILE, LoginsType, one_of, secret_of
 from deploy.commands.views import show_nas
 from deploy.installation import Installation
 from hotspot.audit import COMMAND_LINE
-from hotspot.enrolment import NewNas, add_nas, find_site
+from hotspot.enrolment import find_site
+from hotspot.nas import NewNas, add_nas
 from hotspot.place import Grain, LoginWay, MessageAuthenticatorPolicy, Nas
 from radius.makes import MAKES
 

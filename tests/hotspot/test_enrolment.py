@@ -10,19 +10,11 @@ from sqlalchemy.exc import IntegrityError
 
 from hotspot.audit import COMMAND_LINE, AuditEntry
 from hotspot.database import Database
-from hotspot.enrolment import (
-    NewAccessPoint,
-    NewNas,
-    NewSite,
-    add_access_points,
-    add_nas,
-    add_site,
-    find_customer,
-    find_site,
-)
+from hotspot.enrolment import NewAccessPoint, NewSite, add_access_points, add_site, find_customer, find_site
 from hotspot.errors import NotFound, Refusal, WrongUse
 from hotspot.keys import Keyring
 from hotspot.mac import Mac
+from hotspot.nas import NewNas, add_nas
 from hotspot.place import AccessPoint, Grain, Nas, Site, SiteKind
 from tests import factories
 from tests.conftest import NOON

@@ -10,18 +10,10 @@ from datetime import datetime
 from hotspot.audit import COMMAND_LINE
 from hotspot.clock import utc_now
 from hotspot.database import Database
-from hotspot.enrolment import (
-    NewAccessPoint,
-    NewNas,
-    NewSite,
-    add_access_points,
-    add_customer,
-    add_nas,
-    add_site,
-    find_site,
-)
+from hotspot.enrolment import NewAccessPoint, NewSite, add_access_points, add_customer, add_site, find_site
 from hotspot.keys import Keyring
 from hotspot.mac import Mac
+from hotspot.nas import NewNas, add_nas
 from hotspot.place import LoginWay, MessageAuthenticatorPolicy, SiteKind
 from hotspot.settings import Settings
 from radius.server import RadiusServer

@@ -1,0 +1,104 @@
+"""RADIUS clients (NAS) as the operator enrols them; what could not be told apart later is refused."""
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hotspot import audit
+from hotspot.audit import Actor
+from hotspot.enrolment import check_name
+from hotspot.errors import Refusal, SetupError, WrongUse
+from hotspot.keys import Keyring, Purpose
+from hotspot.place import Grain, LoginWay, MessageAuthenticatorPolicy, Nas, Site, announce_change
+from hotspot.settings import split_bind
+
+SHORTEST_SECRET = 8
+
+
+@dataclass(frozen=True)
+class NewNas:
+    """What is told of a NAS when it is added; secrets in clear."""
+
+    name: str
+    network: str
+    make: str
+    secret: str
+    uam_secret: str | None = None
+    gateway_addresses: tuple[str, ...] = ()
+    nas_identifier: str | None = None
+    message_authenticator: MessageAuthenticatorPolicy = MessageAuthenticatorPolicy.YES
+    logins: tuple[LoginWay, ...] = (LoginWay.TICKET,)
+    grain: Grain = Grain.ACCESS_POINT
+    coa_port: int = 3799
+
+
+def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site: Site | None, now: datetime) -> Nas:
+    """Add a RADIUS client. Refusal when its requests could not be told apart from another's, or name no one site."""
+    name, network = check_name(new.name), _check_network(new.network)
+    if not SHORTEST_SECRET <= len(new.secret) <= 128:
+        raise Refusal("bad-secret", f"A RADIUS secret needs {SHORTEST_SECRET} to 128 characters.")
+    if new.grain is Grain.SITE and site is None:
+        raise Refusal(
+            "ambiguous-site",
+            "With grain 'site' nothing in a request would name the site: give --site, and one NAS per site "
+            "told apart by --nas-identifier.",
+        )
+    gateway_addresses = [_gateway_address(text) for text in new.gateway_addresses]
+    if session.scalar(select(Nas.id).where(Nas.name == name)):
+        raise Refusal("name-taken", f"There is a NAS named {name!r} already.")
+    _refuse_indistinct_nas(session, keyring, new, network)
+    nas = Nas(
+        name=name,
+        network=network,
+        make=new.make,
+        secret=keyring.encrypt(Purpose.SECRETS, new.secret),
+        uam_secret=keyring.encrypt(Purpose.SECRETS, new.uam_secret) if new.uam_secret else None,
+        nas_identifier=new.nas_identifier,
+        gateway_addresses=gateway_addresses,
+        message_authenticator=new.message_authenticator,
+        logins=[str(way) for way in new.logins],
+        grain=new.grain,
+        site_id=site.id if site else None,
+        coa_port=new.coa_port,
+        created_at=now,
+    )
+    session.add(nas)
+    session.flush()
+    announce_change(session)
+    customer_id = site.customer_id if site else None
+    audit.record(session, actor, "NAS added", f"nas {nas.public_id}", now, customer_id=customer_id, detail=nas.name)
+    return nas
+
+
+def _gateway_address(text: str) -> str:
+    """Spelt as portals compare it: a gateway tells its address as an IP, never as a name."""
+    try:
+        host, port = split_bind(text)
+        address = ipaddress.ip_address(host)
+    except (SetupError, ValueError) as error:
+        raise WrongUse("bad-gateway-address", f"{text[:60]!r} is not an address such as 10.1.0.1:3990.") from error
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+def _check_network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text.strip(), strict=True))
+    except ValueError as error:
+        raise WrongUse("bad-network", f"{text[:60]!r} is not a network such as 10.1.0.0/24.") from error
+
+
+def _refuse_indistinct_nas(session: Session, keyring: Keyring, new: NewNas, network: str) -> None:
+    """The secret is chosen by source address alone (RFC 2865 §3): NAS of one network share it and differ in identifier."""
+    for other in session.scalars(select(Nas).where(Nas.network == network, Nas.retired_at.is_(None))):
+        if not new.nas_identifier or not other.nas_identifier or new.nas_identifier == other.nas_identifier:
+            raise Refusal(
+                "nas-indistinct",
+                f"NAS {other.name!r} has the network {network} too: give each a --nas-identifier of its own.",
+            )
+        if keyring.decrypt(Purpose.SECRETS, other.secret).decode() != new.secret:
+            raise Refusal(
+                "nas-secret-differs", f"NAS {other.name!r} has the same network, so it must share its secret."
+            )

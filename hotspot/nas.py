@@ -15,7 +15,7 @@ from hotspot.keys import Keyring, Purpose
 from hotspot.place import Grain, LoginWay, MessageAuthenticatorPolicy, Nas, Site, announce_change
 from hotspot.settings import split_bind
 
-SHORTEST_SECRET = 6
+SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True)

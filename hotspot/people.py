@@ -15,8 +15,7 @@ from hotspot.database import Base, Identified, enum_column
 from hotspot.errors import Refusal, WrongUse
 from hotspot.place import Customer
 
-# NIST SP 800-63B, 5.1.1.2.
-SHORTEST_PASSWORD = 8
+SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 200
 
 _hasher = PasswordHasher()

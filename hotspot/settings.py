@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=_user_data_dir, description="Folder for the database and the keys.")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data folder.")
     database_url_file: Path | None = Field(None, description="File that holds the database URL.")
-    secret_key: str = Field("", description="Master key, 16 characters or more; empty means a file in the data folder.")
+    secret_key: str = Field("", description="Master key, 32 characters or more; empty means a file in the data folder.")
     secret_key_file: Path | None = Field(None, description="File that holds the master key.")
     portal_bind: str = Field("127.0.0.1:8080", description="host:port the portal listens on.")
     portal_url: str = Field("", description="Address guests and gateways reach the portal at; empty follows the bind.")
@@ -66,8 +66,8 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _key_is_long_enough(cls, key: str) -> str:
-        if key and len(key) < 16:
-            raise ValueError("16 characters or more are needed")
+        if key and len(key) < 32:
+            raise ValueError("32 characters or more are needed")
         return key
 
     @property

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hotspot.clock import end_of_site_day, site_day
@@ -15,6 +15,12 @@ from vouchers.batches import Voucher, free_voucher
 
 # A device that comes back this soon is never refused for lack of place, nor is one that was cut off (decision 4).
 RETURNS_WITHIN = timedelta(minutes=10)
+
+
+def has_just_left(now: datetime) -> ColumnElement[bool]:
+    """Visits whose device may come back whatever the capacity: they held a place until a moment ago, or were cut off."""
+    recent = or_(Visit.closed_at > now - RETURNS_WITHIN, Visit.close_cause.in_(CUT_OFF))
+    return and_(Visit.state == VisitState.CLOSED, Visit.reserved_at.is_not(None), recent)
 
 
 class Ledger:
@@ -64,13 +70,10 @@ class Ledger:
         for visit in held:
             if visit.runs:
                 self.by_voucher.setdefault(visit.voucher_id, []).append(visit)
-        recent = or_(Visit.closed_at > self.now - RETURNS_WITHIN, Visit.close_cause.in_(CUT_OFF))
         self.returning = {
             (site_id, device)
             for site_id, device in self.session.execute(
-                select(Visit.site_id, Visit.device).where(
-                    at_places, Visit.state == VisitState.CLOSED, Visit.reserved_at.is_not(None), recent
-                )
+                select(Visit.site_id, Visit.device).where(at_places, has_just_left(self.now))
             )
         }
 

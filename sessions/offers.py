@@ -12,10 +12,10 @@ from hotspot.directory import Located, SiteRecord
 from hotspot.keys import Keyring
 from hotspot.mac import Mac
 from hotspot.place import AccessPoint
-from sessions.ledger import RETURNS_WITHIN
+from sessions.ledger import has_just_left
 from sessions.login import guess_counters
 from sessions.usage import load_accounts, voucher_facts
-from sessions.visit import CUT_OFF, RUNNING, Visit, VisitState
+from sessions.visit import RUNNING, Visit
 from vouchers.admission import DeviceFacts, Granted, PlaceFacts, Reason, Refused, Usage, decide
 from vouchers.batches import Voucher, find_by_code, free_voucher
 from vouchers.codes import Code, Mistyped
@@ -105,10 +105,8 @@ def _free_pass_taken(session: Session, wanted: Wanted, now: datetime) -> Voucher
 
 def _returns(session: Session, site_id: int, device: bytes, now: datetime) -> bool:
     """Whether the device holds a place or had one until just now."""
-    until_just_now = or_(Visit.closed_at > now - RETURNS_WITHIN, Visit.close_cause.in_(CUT_OFF))
-    closed = (Visit.state == VisitState.CLOSED) & until_just_now
     found = select(Visit.id).where(
-        Visit.site_id == site_id, Visit.device == device, or_(Visit.state.in_(RUNNING), closed)
+        Visit.site_id == site_id, Visit.device == device, or_(Visit.state.in_(RUNNING), has_just_left(now))
     )
     return session.scalar(found.limit(1)) is not None
 

@@ -11,7 +11,7 @@ from deploy.installation import Installation
 from hotspot.errors import Refusal
 from hotspot.keys import derive_master_key, read_master_key, rewrap_keys
 
-SHORTEST_KEY = 16
+SHORTEST_KEY = 32
 
 
 @click.group()

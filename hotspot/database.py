@@ -1,15 +1,15 @@
 """The database: one engine, two kinds of transaction, and the column types all tables share."""
 
-import base64
 import enum
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     Connection,
     DateTime,
@@ -32,6 +32,7 @@ from hotspot.mac import Mac
 
 # SQLite gives row numbers of its own only to a column declared INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
+_LOCK_SECONDS = 10.0
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -49,9 +50,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else value.replace(tzinfo=UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """None on PostgreSQL, whose connections speak UTC."""
+        return None if dialect.name == "postgresql" else super().result_processor(dialect, coltype)
 
 
 class MacColumn(TypeDecorator[Mac]):
@@ -94,9 +97,15 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {datetime: UtcDateTime(), Mac: MacColumn()}
 
 
+_PAIRS = [
+    first + second for first in "abcdefghijklmnopqrstuvwxyz234567" for second in "abcdefghijklmnopqrstuvwxyz234567"
+]
+
+
 def new_public_id() -> str:
     """A random 80-bit name of a row for URLs and APIs: 16 characters a-z, 2-7."""
-    return base64.b32encode(secrets.token_bytes(10)).decode().lower()
+    number = secrets.randbits(80)
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(0, 80, 10)])
 
 
 class Identified:
@@ -107,11 +116,23 @@ class Identified:
 
 
 class Database:
-    """An engine and the two ways to use it: `read()` and `write()`."""
+    """An engine and the two ways to use it: `read()` and `write()`.
 
-    def __init__(self, url: str) -> None:
+    Limits in seconds, for those who would rather fail than wait: `lock_timeout` for another's lock, `statement_timeout`
+    for a statement other than COMMIT (PostgreSQL only). None: 10 s for the lock on SQLite, else what the server says.
+    `by_index` is for those whose every question has an index: no statement may read a whole table.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        lock_timeout: float | None = None,
+        statement_timeout: float | None = None,
+        by_index: bool = False,
+    ) -> None:
         try:
-            self.engine = _create_engine(url)
+            self.engine = _create_engine(url, lock_timeout, statement_timeout, by_index=by_index)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise SetupError(
                 "bad-setting", "SURFPASS_DATABASE_URL is not a URL such as postgresql+psycopg://user@host/name."
@@ -140,15 +161,31 @@ class Database:
         self.engine.dispose()
 
 
-def _create_engine(url: str) -> Engine:
+def _create_engine(url: str, lock_timeout: float | None, statement_timeout: float | None, *, by_index: bool) -> Engine:
     """An engine whose errors do not repeat the values of a statement: they may be a guest's."""
     parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        # Who runs on SQLite does not load psycopg.
+        from hotspot.postgresql import create_postgresql_engine
+
+        return create_postgresql_engine(parsed, lock_timeout, statement_timeout, by_index=by_index)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10)
-    if parsed.database:
-        _create_private_file(Path(parsed.database))
-    engine = create_engine(parsed, hide_parameters=True)
-    event.listen(engine, "connect", _prepare_sqlite)
+        raise ArgumentError("neither SQLite nor PostgreSQL")
+    return _create_sqlite_engine(parsed, _LOCK_SECONDS if lock_timeout is None else lock_timeout)
+
+
+def _create_sqlite_engine(url: URL, lock_timeout: float) -> Engine:
+    if url.database:
+        _create_private_file(Path(url.database))
+    engine = create_engine(url, hide_parameters=True)
+
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        busy_timeout = f"busy_timeout={round(lock_timeout * 1000)}"
+        for pragma in (busy_timeout, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -156,12 +193,6 @@ def _create_engine(url: str) -> Engine:
 def _create_private_file(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, below
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -27,6 +27,7 @@ from psycopg import sql
 from sqlalchemy import URL
 
 OLDEST_VERSION = 15
+PROGRAMS = ("initdb", "postgres", "pg_basebackup")
 SUPERUSER = "surfpass"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -144,14 +145,21 @@ class PostgresServer:
         self._directory = Path(tempfile.mkdtemp(prefix="surfpass-pg-"))
         if self._account:
             os.chown(self._directory, self._account.uid, self._account.gid)
+        self._fill_cluster()
+
+    def _fill_cluster(self) -> None:
         # The empty cluster need not survive a crash; what is written from then on must, hence --no-sync only here.
-        initdb = self._launch(
+        self.run(
             "initdb",
             *("--pgdata", str(self.directory / "data"), "--username", SUPERUSER, "--auth", "trust"),
             *("--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
         )
-        if initdb.wait() != 0:
-            raise PostgresError(f"initdb failed: {(self.directory / 'initdb.log').read_text(errors='replace')}")
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run another of PostgreSQL's programs to its end, as whom the server runs as. PostgresError when it fails."""
+        if self._launch(program, *arguments).wait() != 0:
+            log = (self.directory / f"{program}.log").read_text(errors="replace")
+            raise PostgresError(f"{program} failed: {log}")
 
     def _launch(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.directory / f"{program}.log").open("ab") as log:
@@ -187,7 +195,7 @@ class PostgresServer:
                 raise PostgresError(f"PostgreSQL did not start: {self.log[-2000:]}")
             try:
                 # By the socket in our own directory: on the port a stranger might answer.
-                psycopg.connect(self._socket_conninfo()).close()
+                psycopg.connect(self.socket_conninfo()).close()
                 return
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline:
@@ -217,22 +225,21 @@ class PostgresServer:
                 self._directory = None
 
     def _execute(self, statement: sql.Composed) -> None:
-        with psycopg.connect(self._socket_conninfo(), autocommit=True) as connection:
+        with psycopg.connect(self.socket_conninfo(), autocommit=True) as connection:
             connection.execute(statement)
 
-    def _socket_conninfo(self) -> str:
+    def socket_conninfo(self) -> str:
+        """How its superuser connects by the socket, whatever listens on the port."""
         return psycopg.conninfo.make_conninfo(
             host=str(self.directory), port=self.port, user=SUPERUSER, dbname="postgres", connect_timeout=10
         )
 
 
 def find_programs() -> Path:
-    """The folder with the newest initdb and postgres, from PATH or from where Debian keeps them."""
+    """The folder with the newest server, from PATH or from where Debian keeps them."""
     folders = [Path(folder) for folder in os.get_exec_path()]
     folders += Path("/usr/lib/postgresql").glob("*/bin")
-    complete = [
-        folder for folder in folders if all(shutil.which(name, path=str(folder)) for name in ("initdb", "postgres"))
-    ]
+    complete = [folder for folder in folders if all(shutil.which(name, path=str(folder)) for name in PROGRAMS)]
     newest = max(complete, key=major_version, default=None)
     if newest is None or major_version(newest) < OLDEST_VERSION:
         raise PostgresError(

@@ -1,13 +1,21 @@
 """House-keeping as a process: a round every few seconds, whatever happened in the round before."""
 
 import threading
+from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
 from deploy.installation import Installation
-from hotspot.directory import load_directory
+from deploy.statistics import refresh_statistics
+from hotspot.clock import Clock
+from hotspot.database import Database
+from hotspot.directory import Directory, load_directory
 from hotspot.errors import SurfpassError
+from hotspot.keys import Keyring
+from sessions.heartbeat import beat
 from sessions.housekeeping import Round, keep_house
+from sessions.recheck import FIRST, Key, end_over, find_over
 
 ROUND_EVERY_SECONDS = 10.0
 
@@ -20,16 +28,49 @@ def run(installation: Installation, stop: threading.Event) -> None:
     log.info("keeping house", every_seconds=ROUND_EVERY_SECONDS)
     before: Round | None = None
     while not stop.is_set():
+        done: Round | None = None
         try:
-            with database.write() as session:
-                done = keep_house(session, load_directory(session, keyring), installation.clock())
+            done = _do_round(database, keyring, installation.clock)
             _report(done, before)
             before = done
         except SurfpassError as error:
             log.error("round failed", error=type(error).__name__, code=error.code)
         except Exception:
             log.exception("round failed")
-        stop.wait(ROUND_EVERY_SECONDS)
+        if done is None or not done.is_full:
+            stop.wait(ROUND_EVERY_SECONDS)
+
+
+def _do_round(database: Database, keyring: Keyring, clock: Clock) -> Round:
+    with database.read() as session:
+        directory = load_directory(session, keyring)
+    done = do_round(database, directory, clock())
+    with database.write() as session:
+        beat(session, "housekeeping", clock())
+    for name in refresh_statistics(database):
+        log.info("statistics refreshed", table=name)
+    return done
+
+
+def do_round(database: Database, directory: Directory, now: datetime) -> Round:
+    """One round of house-keeping, in several transactions."""
+    with database.write() as session:
+        done = keep_house(session, directory, now)
+    return replace(done, over=_end_what_is_over(database, directory, now))
+
+
+def _end_what_is_over(database: Database, directory: Directory, now: datetime) -> int:
+    """A page of running visits after the other; only who is over is held, so that nobody waits for the many who are not."""
+    over = 0
+    behind: Key | None = FIRST
+    while behind is not None:
+        with database.read() as session:
+            found = find_over(session, directory, behind, now)
+        if found.visit_ids:
+            with database.write() as session:
+                over += end_over(session, directory, found.visit_ids, now)
+        behind = found.behind
+    return over
 
 
 def _report(done: Round, before: Round | None) -> None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from functools import cached_property
@@ -77,6 +78,13 @@ class NasRecord:
     grain: Grain
     site_id: int | None
     coa_port: int
+    old_secrets: tuple[tuple[bytes, datetime], ...] = ()
+
+    def secrets_at(self, now: datetime) -> tuple[bytes, ...]:
+        """The secrets that may sign a request at `now`, the newest first: while one is replaced, the old one too."""
+        if not self.old_secrets:
+            return (self.secret,)
+        return (self.secret, *(secret for secret, valid_until in self.old_secrets if now < valid_until))
 
     @property
     def must_sign(self) -> bool:
@@ -141,20 +149,23 @@ class Directory:
         return next((nas for nas in group if nas_identifier and nas.nas_identifier == nas_identifier), None)
 
     def locate(
-        self, nas: NasRecord, called_station_id: str | None, nas_identifier: str | None, now: datetime
+        self, nas: NasRecord, called_station_id: str | None, names: Sequence[str], now: datetime
     ) -> Located | WrongSsid | Nowhere:
-        """The place of a request (decision 5): Called-Station-Id, then NAS-Identifier, then the NAS's only access point."""
+        """The place of a request (decision 5): Called-Station-Id, then `names`, then the NAS's only access point.
+
+        `names` are what else may name an access point, such as NAS-Identifier, in the order in which they are to be believed.
+        """
         mac, ssid = Mac.split(called_station_id or "")
-        found = self._locate(nas, mac, nas_identifier)
+        found = self._locate(nas, mac, names)
         if found and ssid is not None and not found.site.has_ssid(ssid, now):
             return WrongSsid()
         return found or Nowhere()
 
-    def _locate(self, nas: NasRecord, mac: Mac | None, nas_identifier: str | None) -> Located | None:
+    def _locate(self, nas: NasRecord, mac: Mac | None, names: Sequence[str]) -> Located | None:
         if nas.grain is Grain.SITE:
             site = self.sites.get(nas.site_id) if nas.site_id else None
             return Located(site, None) if site else None
-        for candidate in (self.by_mac.get(mac) if mac else None, self.by_identifier.get(nas_identifier or "")):
+        for candidate in (self.by_mac.get(mac) if mac else None, *map(self.by_identifier.get, names)):
             if candidate and nas.site_id in (None, candidate.site_id):
                 return Located(self.sites[candidate.site_id], candidate)
         only = self.sites[nas.site_id].access_point_ids if nas.site_id in self.sites else ()
@@ -180,7 +191,8 @@ def load_directory(session: Session, keyring: Keyring) -> Directory:
     points_of: dict[int, list[int]] = defaultdict(list)
     for point in points:
         points_of[point.site_id].append(point.id)
-    nas = session.scalars(select(Nas).where(Nas.retired_at.is_(None)).order_by(Nas.id)).all()
+    query = select(Nas).where(Nas.retired_at.is_(None)).order_by(Nas.id)
+    nas = session.scalars(query.options(selectinload(Nas.old_secrets))).all()
     return Directory(
         revision=revision,
         sites={site.id: _site_record(site, points_of[site.id]) for site in sites},
@@ -226,4 +238,5 @@ def nas_record(nas: Nas, keyring: Keyring) -> NasRecord:
         grain=nas.grain,
         site_id=nas.site_id,
         coa_port=nas.coa_port,
+        old_secrets=tuple((keyring.decrypt(Purpose.SECRETS, old.secret), old.valid_until) for old in nas.old_secrets),
     )

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -26,7 +27,7 @@ from hotspot.errors import SetupError
 from hotspot.settings import Settings
 
 HASH_OCTETS = 24
-_KEY_ID = struct.Struct("!I")
+_KEY_ID = _LENGTH = struct.Struct("!I")
 _NONCE_OCTETS = 12
 
 
@@ -71,7 +72,7 @@ class Keyring:
         """Encrypt and authenticate `clear` (AES-256-GCM)."""
         key_id, key = self.keys[purpose][0]
         nonce = secrets.token_bytes(_NONCE_OCTETS)
-        return _KEY_ID.pack(key_id) + nonce + AESGCM(key).encrypt(nonce, _octets(clear), purpose.encode())
+        return _KEY_ID.pack(key_id) + nonce + _cipher(key).encrypt(nonce, _octets(clear), purpose.encode())
 
     def decrypt(self, purpose: Purpose, ciphertext: bytes) -> bytes:
         """Undo `encrypt`; ValueError when the ciphertext was made by nobody who has the key."""
@@ -81,19 +82,26 @@ class Keyring:
         if key is None or len(nonce) < _NONCE_OCTETS:
             raise ValueError("not a ciphertext of this installation")
         try:
-            return AESGCM(key).decrypt(nonce, body, purpose.encode())
+            return _cipher(key).decrypt(nonce, body, purpose.encode())
         except InvalidTag as error:
             raise ValueError("not a ciphertext of this installation") from error
 
     @staticmethod
     def _hash(key: tuple[int, bytes], parts: tuple[str | bytes, ...]) -> bytes:
-        message = b"".join(struct.pack("!I", len(octets)) + octets for octets in map(_octets, parts))
-        digest = hmac.digest(key[1], message, "sha256")
-        return _KEY_ID.pack(key[0]) + digest[: HASH_OCTETS - _KEY_ID.size]
+        message = b""
+        for part in parts:
+            octets = _octets(part)
+            message += _LENGTH.pack(len(octets)) + octets
+        return _KEY_ID.pack(key[0]) + hmac.digest(key[1], message, "sha256")[: HASH_OCTETS - _KEY_ID.size]
 
 
 def _octets(text: str | bytes) -> bytes:
     return text.encode() if isinstance(text, str) else text
+
+
+@lru_cache(maxsize=64)
+def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(key)
 
 
 def derive_master_key(secret: str) -> bytes:

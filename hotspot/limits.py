@@ -2,14 +2,14 @@
 
 import enum
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import Integer, LargeBinary, case, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Integer, LargeBinary, bindparam, case, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hotspot.database import Base
+from hotspot.bulk import Query, upsert
+from hotspot.database import Base, UtcDateTime
 from hotspot.keys import HASH_OCTETS, Keyring, Purpose
 
 
@@ -44,8 +44,7 @@ class Limit(enum.Enum):
         return self.value[1]
 
 
-@dataclass(frozen=True)
-class Counted:
+class Counted(NamedTuple):
     """One thing that is counted: a limit and whom it is counted for."""
 
     limit: Limit
@@ -55,21 +54,21 @@ class Counted:
 def reached(session: Session, keyring: Keyring, counted: Collection[Counted], now: datetime) -> set[Counted]:
     """Those of `counted` whose limit is used up; one query for all."""
     by_hash = {_hash(keyring, one): one for one in counted}
-    if not by_hash:
-        return set()
-    rows = session.execute(
-        select(LimitCounter.subject, LimitCounter.hits)
-        .where(LimitCounter.subject.in_(by_hash))
-        .where(LimitCounter.expires_at > now)
-    )
+    rows = _RUNNING.rows(session, subjects=by_hash, now=now) if by_hash else ()
     return {by_hash[subject] for subject, hits in rows if hits >= by_hash[subject].limit.allowed}
+
+
+_RUNNING = Query(
+    lambda is_in: select(LimitCounter.subject, LimitCounter.hits).where(
+        is_in(LimitCounter.subject, "subjects"), LimitCounter.expires_at > bindparam("now", type_=UtcDateTime())
+    )
+)
 
 
 def hit(session: Session, keyring: Keyring, counted: Collection[Counted], now: datetime) -> None:
     """Count each of `counted` once more. Rows are taken in the order of their hashes, so that two writers cannot deadlock."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     for subject, one in sorted(((_hash(keyring, one), one) for one in counted), key=lambda pair: pair[0]):
-        fresh = insert(LimitCounter).values(subject=subject, hits=1, expires_at=now + one.limit.window)
+        fresh = upsert(session, LimitCounter).values(subject=subject, hits=1, expires_at=now + one.limit.window)
         over = LimitCounter.expires_at <= now
         session.execute(
             fresh.on_conflict_do_update(

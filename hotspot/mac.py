@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+_CANONICAL = re.compile("(?:[0-9A-F]{2}-){5}[0-9A-F]{2}")
 _SPELLINGS = re.compile(
     r"(?:[0-9A-F]{2}(?P<sep>[-:]?)[0-9A-F]{2}(?:(?P=sep)[0-9A-F]{2}){4}|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4})",
     re.IGNORECASE | re.ASCII,
@@ -26,6 +27,8 @@ class Mac:
     @classmethod
     def split(cls, text: str) -> tuple["Mac | None", str | None]:
         """Split a Called-Station-Id `MAC:SSID` (RFC 3580 §3.20) into its MAC and its SSID, each None where it is missing."""
+        if len(text) == 17 and _CANONICAL.fullmatch(text):
+            return cls(text), None
         found = _SPELLINGS.match(text)
         if not found:
             return None, None

@@ -38,8 +38,7 @@ class NewNas:
 def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site: Site | None, now: datetime) -> Nas:
     """Add a RADIUS client. Refusal when its requests could not be told apart from another's, or name no one site."""
     name, network = check_name(new.name), _check_network(new.network)
-    if not SHORTEST_SECRET <= len(new.secret) <= 128:
-        raise Refusal("bad-secret", f"A RADIUS secret needs {SHORTEST_SECRET} to 128 characters.")
+    check_secret(new.secret)
     if new.grain is Grain.SITE and site is None:
         raise Refusal(
             "ambiguous-site",
@@ -71,6 +70,12 @@ def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site:
     customer_id = site.customer_id if site else None
     audit.record(session, actor, "NAS added", f"nas {nas.public_id}", now, customer_id=customer_id, detail=nas.name)
     return nas
+
+
+def check_secret(secret: str) -> None:
+    """Refusal for a RADIUS secret that is too short, or longer than devices take."""
+    if not SHORTEST_SECRET <= len(secret) <= 128:
+        raise Refusal("bad-secret", f"A RADIUS secret needs {SHORTEST_SECRET} to 128 characters.")
 
 
 def _gateway_address(text: str) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime, time
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     Float,
     ForeignKey,
@@ -139,6 +140,8 @@ class AccessPoint(Identified, Base):
     nas_identifier: Mapped[str | None] = mapped_column(String(253))
     capacity: Mapped[int] = mapped_column(Integer)
     capacity_is_soft: Mapped[bool] = mapped_column(default=False)
+    # Counts up with every place taken (sessions/places.py).
+    arrivals: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     outdoor: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
@@ -176,10 +179,23 @@ class Nas(Identified, Base):
     coa_port: Mapped[int] = mapped_column(Integer)
     signed_at: Mapped[datetime | None]
     accounting_heard_at: Mapped[datetime | None]
+    old_secret_used_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
 
     site: Mapped[Site | None] = relationship()
+    old_secrets: Mapped[list["OldSecret"]] = relationship(order_by="OldSecret.id.desc()", cascade="all, delete-orphan")
+
+
+class OldSecret(Base):
+    """A RADIUS secret that was replaced, and until when the PoP still takes it; encrypted as the present one is."""
+
+    __tablename__ = "nas_old_secret"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    nas_id: Mapped[int] = mapped_column(ForeignKey("nas.id"), index=True)
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    valid_until: Mapped[datetime]
 
 
 class PlaceRevision(Base):

@@ -11,7 +11,7 @@ from hotspot.keys import Keyring, Purpose
 from hotspot.place import LoginWay
 from sessions.offers import Wanted
 from sessions.tickets import TICKET_LIFE, make_ticket
-from sessions.visit import RUNNING, Visit, VisitState, hash_page_token, new_page_token
+from sessions.visit import Visit, VisitState, hash_page_token, new_page_token
 
 # How long a guest who was refused at the gateway is told why.
 REFUSAL_IS_FRESH = timedelta(minutes=15)
@@ -60,9 +60,7 @@ def find_by_page_token(session: Session, keyring: Keyring, token: str) -> Visit 
 
 def running_visit(session: Session, site_id: int, device: bytes) -> Visit | None:
     """The visit that the device has at the site now; there is at most one."""
-    return session.scalar(
-        select(Visit).where(Visit.site_id == site_id, Visit.device == device, Visit.state.in_(RUNNING))
-    )
+    return session.scalar(select(Visit).where(Visit.site_id == site_id, Visit.device == device, Visit.runs))
 
 
 def newest_asked(session: Session, site_id: int, device: bytes, now: datetime) -> Visit | None:
@@ -72,7 +70,8 @@ def newest_asked(session: Session, site_id: int, device: bytes, now: datetime) -
         .where(
             Visit.site_id == site_id,
             Visit.device == device,
-            Visit.state == VisitState.ASKED,
+            Visit.reserved_at.is_(None),
+            Visit.closed_at.is_(None),
             Visit.asked_at > now - REFUSAL_IS_FRESH,
         )
         .order_by(Visit.id.desc())

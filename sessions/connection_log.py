@@ -10,18 +10,20 @@ import secrets
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy import (
     BigInteger,
     Date,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
     String,
+    Table,
     TableClause,
     column,
     delete,
+    exists,
     select,
     table,
     text,
@@ -29,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from hotspot import bulk
 from hotspot.clock import site_day
 from hotspot.database import Base, BigId, new_public_id
 from hotspot.directory import SiteRecord
@@ -40,6 +43,8 @@ _DAY_TABLES = tuple(
     table(name, column("day", Date), column("key", LargeBinary)) for name in ("log_day_key_even", "log_day_key_odd")
 )
 _TRUNCATE = {"log_day_key_even": "TRUNCATE log_day_key_even", "log_day_key_odd": "TRUNCATE log_day_key_odd"}
+_KEY_FILES = "????-??-??.key"
+_COLUMNS = ("reference", "site_id", "access_point_id", "day", "token", "started_at", "minutes", "octets")
 
 
 class LogEntry(Base):
@@ -50,8 +55,8 @@ class LogEntry(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     reference: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
-    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
-    access_point_id: Mapped[int | None] = mapped_column(ForeignKey("access_point.id"))
+    site_id: Mapped[int] = mapped_column(BigId)
+    access_point_id: Mapped[int | None] = mapped_column(BigId)
     day: Mapped[date] = mapped_column(Date)
     token: Mapped[bytes] = mapped_column(LargeBinary(TOKEN_OCTETS))
     started_at: Mapped[datetime]
@@ -70,31 +75,52 @@ class Connection:
     octets: int
 
 
-def record(session: Session, site: SiteRecord, connection: Connection, now: datetime) -> str | None:
-    """Write the entry of a visit that closed at `now` and return its reference; nothing and None in privacy mode (R32)."""
-    if site.privacy_mode:
-        return None
-    day = site_day(now, site.zone, site.day_ends)
-    step = _TIME_STEP.total_seconds()
-    rounded = connection.started_at.timestamp() // step * step
-    entry = LogEntry(
-        reference=new_public_id(),
-        site_id=site.id,
-        access_point_id=connection.access_point_id,
-        day=day,
-        token=_token(_day_key(session, day), site.id, connection.device),
-        started_at=datetime.fromtimestamp(rounded, connection.started_at.tzinfo),
-        minutes=round(connection.seconds / 60),
-        octets=round(connection.octets / _OCTET_STEP) * _OCTET_STEP,
-    )
-    session.add(entry)
-    return entry.reference
+class Journal:
+    """The entries that a transaction writes and withdraws; the caller ends with `write`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._entries: dict[str, tuple[object, ...]] = {}
+        self._withdrawn: set[str] = set()
+
+    def add(self, site: SiteRecord, connection: Connection, now: datetime) -> str | None:
+        """The reference of a new entry for a visit that closed at `now`; nothing and None in privacy mode (R32)."""
+        if site.privacy_mode:
+            return None
+        day = site_day(now, site.zone, site.day_ends)
+        step = _TIME_STEP.total_seconds()
+        reference = new_public_id()
+        self._entries[reference] = (
+            reference,
+            site.id,
+            connection.access_point_id,
+            day,
+            _token(_day_key(self._session, day), site.id, connection.device),
+            datetime.fromtimestamp(connection.started_at.timestamp() // step * step, connection.started_at.tzinfo),
+            round(connection.seconds / 60),
+            round(connection.octets / _OCTET_STEP) * _OCTET_STEP,
+        )
+        return reference
+
+    def withdraw(self, reference: str | None) -> None:
+        """Remove the entry of a visit that turned out to go on."""
+        if reference is not None and self._entries.pop(reference, None) is None:
+            self._withdrawn.add(reference)
+
+    def write(self) -> None:
+        """Bring it all to the database."""
+        if self._withdrawn:
+            self._session.execute(delete(LogEntry).where(LogEntry.reference.in_(self._withdrawn)))
+        bulk.insert(self._session, cast(Table, LogEntry.__table__), _COLUMNS, list(self._entries.values()))
+        self._withdrawn, self._entries = set(), {}
 
 
-def withdraw(session: Session, reference: str | None) -> None:
-    """Remove the entry of a visit that turned out to go on."""
-    if reference is not None:
-        session.execute(delete(LogEntry).where(LogEntry.reference == reference))
+def has_day_keys(session: Session, before: date) -> bool:
+    """Whether there are keys of days before `before`."""
+    folder = _key_folder(session)
+    if folder is None:
+        return any(session.scalar(select(exists().where(keys.c.day < before))) for keys in _DAY_TABLES)
+    return any(path.stem < before.isoformat() for path in folder.glob(_KEY_FILES))
 
 
 def destroy_day_keys(session: Session, before: date) -> None:
@@ -104,7 +130,7 @@ def destroy_day_keys(session: Session, before: date) -> None:
         for keys in _DAY_TABLES:
             _destroy_in_table(session, keys, before)
         return
-    for path in folder.glob("????-??-??.key"):
+    for path in folder.glob(_KEY_FILES):
         if path.stem < before.isoformat():
             path.unlink(missing_ok=True)
 

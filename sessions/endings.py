@@ -2,11 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import Session
 
 from hotspot.directory import SiteRecord
-from sessions.visit import RUNNING, CloseCause, Leg, Visit, VisitState, ask_disconnect, close
+from sessions.closing import close
+from sessions.connection_log import Journal
+from sessions.held import HeldVisit, hold, legs_of, write_visits
+from sessions.outbox import ask_disconnect_ids
+from sessions.visit import CloseCause, Visit, VisitState
 
 
 def end_visits(session: Session, voucher_id: int, cause: CloseCause, now: datetime) -> int:
@@ -16,22 +20,25 @@ def end_visits(session: Session, voucher_id: int, cause: CloseCause, now: dateti
     """
     visits = _held(session, Visit.voucher_id == voucher_id)
     running = [visit for visit in visits if visit.runs]
-    ask_disconnect(session, running, cause, now)
-    for visit in visits:
-        if visit.state is VisitState.ASKED:
-            visit.state, visit.closed_at, visit.close_cause = VisitState.CLOSED, now, cause
+    ask_disconnect_ids(session, [(visit.id, visit.nas_id) for visit in running], cause, now)
+    asked = [visit for visit in visits if visit.state is VisitState.ASKED]
+    for visit in asked:
+        visit.state, visit.closed_at, visit.close_cause = VisitState.CLOSED, now, cause
+    write_visits(session, asked)
     return len(running)
 
 
 def log_out(session: Session, site: SiteRecord, visit: Visit, now: datetime) -> None:
     """End a visit because its guest says so: the place is free at once, and the NAS is told."""
-    held = _held(session, Visit.id == visit.id)
-    if held and held[0].runs:
-        legs = list(session.scalars(select(Leg).where(Leg.visit_id == visit.id)))
-        close(session, site, held[0], legs, CloseCause.LOGGED_OUT, now)
-        ask_disconnect(session, held, CloseCause.LOGGED_OUT, now)
+    for held in _held(session, Visit.id == visit.id):
+        if held.runs:
+            journal = Journal(session)
+            close(journal, site, held, legs_of(session, [held.id])[held.id], CloseCause.LOGGED_OUT, now)
+            write_visits(session, [held])
+            journal.write()
+            ask_disconnect_ids(session, [(held.id, held.nas_id)], CloseCause.LOGGED_OUT, now)
 
 
-def _held(session: Session, condition) -> list[Visit]:  # type: ignore[no-untyped-def]
-    query = select(Visit).where(condition, Visit.state.in_((VisitState.ASKED, *RUNNING))).order_by(Visit.id)
-    return list(session.scalars(query.with_for_update(), execution_options={"populate_existing": True}))
+def _held(session: Session, condition: ColumnElement[bool]) -> list[HeldVisit]:
+    is_asked = and_(Visit.reserved_at.is_(None), Visit.closed_at.is_(None))
+    return hold(session, and_(condition, or_(is_asked, Visit.runs)))

@@ -1,25 +1,27 @@
 """House-keeping: what time alone brings about. The whole retention policy stands in the constants below."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from sqlalchemy import ColumnElement, and_, delete, exists, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from hotspot import limits
+from hotspot import limits, traffic
 from hotspot.clock import site_day
 from hotspot.directory import Directory
+from hotspot.nas_changes import forget_old_secrets
 from hotspot.place import AccessPoint, Nas
 from sessions import connection_log
-from sessions.connection_log import LogEntry
+from sessions.closing import close
+from sessions.connection_log import Journal, LogEntry
 from sessions.heartbeat import listening_since
-from sessions.recheck import find_refused, recheck
+from sessions.held import HeldLeg, HeldVisit, hold_free, legs_of, write_visits
 from sessions.reservations import ACCOUNTING_GRACE
-from sessions.usage import lock_vouchers, seconds_covered, time_covered
-from sessions.visit import RUNNING, CloseCause, Disconnect, Leg, Visit, VisitState, VoucherDevice, close
+from sessions.settling import settle
+from sessions.visit import CloseCause, Visit, VisitState, VoucherDevice, is_counted, not_heard_since
 from vouchers.batches import Voucher
-from vouchers.passes import Clock
 
 # What a running visit needs of its guest's identity goes this soon after it closes ...
 IDENTIFIERS_LIVE = timedelta(minutes=10)
@@ -45,25 +47,32 @@ class Round:
 
     silent: int
     never_started: int
-    over: int
     erased: int
     settled: int
     nas_without_accounting: frozenset[str]
     beyond_soft_limit: frozenset[str]
+    over: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether something was done as often as a round may, so that there is more to do at once."""
+        return max(self.silent, self.never_started, self.erased, self.settled) >= ROWS_A_ROUND
 
 
 def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
-    """Do one round, in the caller's write transaction. Repeating it, or leaving it out for long, does no harm."""
+    """Do one round, in the caller's write transaction. Repeating it, or leaving it out for long, does no harm.
+
+    What is over is looked for in transactions of their own (`find_over`, `end_over`).
+    """
     listening = listening_since(session, LISTENER, now)
     # Vouchers are held before visits, as everywhere.
-    settled = _settle(session, now)
+    settled = settle(session, now - CLOSED_VISITS_LIVE, now, ROWS_A_ROUND)
     _forget_free_passes(session, directory, now)
     done = Round(
         silent=_close_running(session, directory, _is_silent(listening, now), CloseCause.SILENCE, now),
         never_started=_close_running(
             session, directory, _has_not_started(listening, now), CloseCause.NEVER_STARTED, now
         ),
-        over=_end_what_is_over(session, directory, now),
         erased=_erase_identifiers(session, now),
         settled=settled,
         nas_without_accounting=_nas_without_accounting(session, now),
@@ -73,6 +82,8 @@ def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
     _forget_devices(session, now)
     _destroy_old_day_keys(session, directory, now)
     limits.forget_expired(session, now)
+    traffic.forget_old(session, now)
+    forget_old_secrets(session, now)
     return done
 
 
@@ -80,12 +91,14 @@ def _is_silent(listening: datetime, now: datetime) -> ColumnElement[bool]:
     """Unheard for three intervals, all of which somebody listened. Intervals differ, so each class has its own cutoff."""
     cutoffs = [
         and_(
-            Visit.interim_seconds <= seconds, Visit.last_heard_at < now - timedelta(seconds=SILENT_INTERVALS * seconds)
+            Visit.interim_seconds > shorter,
+            Visit.interim_seconds <= seconds,
+            not_heard_since(now - timedelta(seconds=SILENT_INTERVALS * seconds)),
         )
-        for seconds in INTERVAL_CLASSES
+        for shorter, seconds in pairwise((0, *INTERVAL_CLASSES))
         if listening <= now - timedelta(seconds=SILENT_INTERVALS * seconds)
     ]
-    return and_(Visit.state == VisitState.OPEN, or_(false(), *cutoffs))
+    return and_(Visit.state == VisitState.OPEN, Visit.runs, or_(false(), *cutoffs))
 
 
 def _has_not_started(listening: datetime, now: datetime) -> ColumnElement[bool]:
@@ -95,7 +108,7 @@ def _has_not_started(listening: datetime, now: datetime) -> ColumnElement[bool]:
         for seconds in INTERVAL_CLASSES
         if listening <= now - timedelta(seconds=seconds) - ACCOUNTING_GRACE
     ]
-    return and_(Visit.state == VisitState.RESERVED, Visit.reserved_until < now, or_(false(), *heard_out))
+    return and_(Visit.state == VisitState.RESERVED, Visit.runs, Visit.reserved_until < now, or_(false(), *heard_out))
 
 
 def _nas_without_accounting(session: Session, now: datetime) -> frozenset[str]:
@@ -104,7 +117,7 @@ def _nas_without_accounting(session: Session, now: datetime) -> frozenset[str]:
     query = (
         select(Nas.name)
         .join(Visit, Visit.nas_id == Nas.id)
-        .where(Nas.accounting_heard_at.is_(None), Visit.state == VisitState.RESERVED, overdue)
+        .where(Nas.accounting_heard_at.is_(None), Visit.state == VisitState.RESERVED, Visit.runs, overdue)
     )
     return frozenset(session.scalars(query.distinct()))
 
@@ -114,7 +127,7 @@ def _beyond_soft_limit(session: Session) -> frozenset[str]:
     query = (
         select(AccessPoint.name)
         .join(Visit, Visit.access_point_id == AccessPoint.id)
-        .where(AccessPoint.capacity_is_soft, Visit.state.in_(RUNNING))
+        .where(AccessPoint.capacity_is_soft, is_counted())
         .group_by(AccessPoint.id, AccessPoint.name, AccessPoint.capacity)
         .having(func.count() > AccessPoint.capacity)
     )
@@ -124,99 +137,38 @@ def _beyond_soft_limit(session: Session) -> frozenset[str]:
 def _close_running(
     session: Session, directory: Directory, condition: ColumnElement[bool], cause: CloseCause, now: datetime
 ) -> int:
-    query = select(Visit).where(condition).order_by(Visit.id).limit(ROWS_A_ROUND)
-    visits = session.scalars(query.with_for_update(skip_locked=True)).all()
-    legs = _legs_of(session, [visit.id for visit in visits])
-    for visit in visits:
-        if visit.site_id in directory.sites:
-            close(session, directory.sites[visit.site_id], visit, legs.get(visit.id, ()), cause, now)
-    return len(visits)
+    # In the order of an index of those that run: by their numbers, SQLite would read all visits.
+    visits = hold_free(session, condition, order_by=Visit.device, limit=ROWS_A_ROUND)
+    legs, journal = legs_of(session, [visit.id for visit in visits]), Journal(session)
+    # Race: it was reported on just before it was held, and only its leg says so.
+    silent = [visit for visit in visits if not _is_heard(visit, legs[visit.id], now)]
+    closing = [visit for visit in silent if visit.site_id in directory.sites]
+    for visit in closing:
+        close(journal, directory.sites[visit.site_id], visit, legs[visit.id], cause, now)
+    write_visits(session, closing)
+    journal.write()
+    return len(closing)
 
 
-def _legs_of(session: Session, visit_ids: list[int]) -> dict[int, list[Leg]]:
-    legs: dict[int, list[Leg]] = {}
-    for leg in session.scalars(select(Leg).where(Leg.visit_id.in_(visit_ids))) if visit_ids else ():
-        legs.setdefault(leg.visit_id, []).append(leg)
-    return legs
-
-
-def _end_what_is_over(session: Session, directory: Directory, now: datetime) -> int:
-    """The PoP's own clock is the last word on time, whatever the NAS does with its Session-Timeout."""
-    ended = or_(Voucher.ends_at <= now, Voucher.revoked_at.is_not(None), Voucher.clock == Clock.ONLINE)
-    told = select(Disconnect.visit_id).where(Disconnect.done_at.is_(None))
-    query = (
-        select(Visit)
-        .join(Voucher, Voucher.id == Visit.voucher_id)
-        .where(Visit.state.in_(RUNNING), ended, Visit.id.not_in(told))
-        .order_by(Visit.id)
-        .limit(ROWS_A_ROUND)
+def _is_heard(visit: HeldVisit, legs: Iterable[HeldLeg], now: datetime) -> bool:
+    """Whether accounting has come within the three intervals of the visit's class."""
+    interval = next(
+        seconds for seconds in (*INTERVAL_CLASSES, visit.interim_seconds) if seconds >= visit.interim_seconds
     )
-    over = last = 0
-    # Nearly all of them run on: those are looked at a page at a time, and not held.
-    while visits := session.scalars(query.where(Visit.id > last)).all():
-        last = visits[-1].id
-        refused = {visit.id for some in find_refused(session, directory, visits, now).values() for visit in some}
-        over += recheck(session, directory, _hold(session, Visit.id.in_(refused)), now) if refused else 0
-    return over
-
-
-def _hold(session: Session, condition: ColumnElement[bool]) -> Sequence[Visit]:
-    """Hold the visits that nobody else holds, as they stand now."""
-    query = select(Visit).where(condition).order_by(Visit.id).with_for_update(skip_locked=True)
-    return session.scalars(query, execution_options={"populate_existing": True}).all()
+    return any(leg.last_heard_at >= now - timedelta(seconds=SILENT_INTERVALS * interval) for leg in legs)
 
 
 def _erase_identifiers(session: Session, now: datetime) -> int:
-    query = select(Visit).where(
-        Visit.state == VisitState.CLOSED,
-        Visit.closed_at < now - IDENTIFIERS_LIVE,
-        Visit.identifiers.is_not(None),
-    )
-    visits = session.scalars(query.order_by(Visit.id).limit(ROWS_A_ROUND).with_for_update(skip_locked=True)).all()
+    condition = and_(Visit.closed_at < now - IDENTIFIERS_LIVE, Visit.identifiers.is_not(None))
+    visits = hold_free(session, condition, order_by=Visit.closed_at, limit=ROWS_A_ROUND)
     for visit in visits:
         visit.identifiers = None
+    write_visits(session, visits)
     return len(visits)
 
 
-def _settle(session: Session, now: datetime) -> int:
-    """Give old visits' totals to their vouchers and delete them."""
-    old = and_(Visit.state == VisitState.CLOSED, Visit.closed_at < now - CLOSED_VISITS_LIVE)
-    due = session.execute(select(Visit.id, Visit.voucher_id).where(old).order_by(Visit.id).limit(ROWS_A_ROUND)).all()
-    voucher_ids = {voucher_id for _id, voucher_id in due if voucher_id}
-    vouchers = {voucher.id: voucher for voucher in lock_vouchers(session, voucher_ids)}
-    # Race: late accounting may have reopened one meanwhile.
-    going = {visit.id for visit in _hold(session, and_(old, Visit.id.in_([visit_id for visit_id, _voucher_id in due])))}
-    remaining = _times_by_voucher(session, voucher_ids, now)
-    for voucher_id, voucher in vouchers.items():
-        times = remaining.get(voucher_id, [])
-        stays = [interval for visit_id, interval, _octets in times if visit_id not in going]
-        everything = [interval for _visit_id, interval, _octets in times]
-        # What others that stay were online at the same time is counted with them, so that no minute counts twice.
-        voucher.settled_seconds += seconds_covered(everything) - seconds_covered(stays)
-        voucher.settled_octets += sum(octets for visit_id, _interval, octets in times if visit_id in going)
-    session.flush()
-    if going:
-        session.execute(delete(Visit).where(Visit.id.in_(going)))
-    return len(going)
-
-
-def _times_by_voucher(
-    session: Session, voucher_ids: set[int], now: datetime
-) -> dict[int, list[tuple[int, tuple[datetime, datetime], int]]]:
-    """For each voucher, of every leg: its visit, the time it covers, and its octets."""
-    times: dict[int, list[tuple[int, tuple[datetime, datetime], int]]] = {}
-    if not voucher_ids:
-        return times
-    query = select(Visit, Leg).join(Leg, Leg.visit_id == Visit.id).where(Visit.voucher_id.in_(voucher_ids))
-    for visit, leg in session.execute(query):
-        covered = time_covered(leg, visit.runs, visit.interim_seconds, now)
-        octets = leg.octets_from_guest + leg.octets_to_guest
-        times.setdefault(visit.voucher_id or 0, []).append((visit.id, covered, octets))
-    return times
-
-
 def _forget_asked(session: Session, now: datetime) -> None:
-    session.execute(delete(Visit).where(Visit.state == VisitState.ASKED, Visit.asked_at < now - ASKED_VISITS_LIVE))
+    session.execute(delete(Visit).where(Visit.reserved_at.is_(None), Visit.asked_at < now - ASKED_VISITS_LIVE))
 
 
 def _forget_devices(session: Session, now: datetime) -> None:
@@ -247,10 +199,10 @@ def _destroy_old_day_keys(session: Session, directory: Directory, now: datetime)
     """The key of a day goes once that day is over at every site, and with it all that leads to that day's entries."""
     moment = now - DAY_KEYS_OUTLIVE_DAY
     days = [site_day(moment, site.zone, site.day_ends) for site in directory.sites.values()]
-    if days:
-        of_past_days = select(LogEntry.reference).where(LogEntry.day < min(days))
+    if days and connection_log.has_day_keys(session, min(days)):
+        of_past_days = exists().where(LogEntry.reference == Visit.log_reference, LogEntry.day < min(days))
         session.execute(
-            update(Visit).where(Visit.log_reference.in_(of_past_days)).values(log_reference=None),
+            update(Visit).where(Visit.closed_at.is_not(None), of_past_days).values(log_reference=None),
             execution_options={"synchronize_session": False},
         )
         connection_log.destroy_day_keys(session, min(days))

@@ -1,15 +1,21 @@
-"""What a batch of logins knows: vouchers, access points, visits and counts, loaded at once and kept up to date in memory."""
+"""What a batch of logins knows: vouchers, visits and places, held or loaded at once and kept up to date in memory."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_, select
+from sqlalchemy.orm import Session
 
+from hotspot.bulk import Query
 from hotspot.clock import end_of_site_day, site_day
-from hotspot.directory import Located, SiteRecord
-from sessions.login import Wish
-from sessions.usage import Account, load_accounts, lock_access_points, lock_vouchers
-from sessions.visit import CUT_OFF, RUNNING, Visit, VisitState
+from hotspot.database import UtcDateTime
+from hotspot.directory import SiteRecord
+from hotspot.keys import Keyring
+from sessions.held import HeldVisit, held_query, hold_by
+from sessions.login import Wish, prove_codes
+from sessions.places import HeldPlaces, Places, pool_of
+from sessions.usage import Account, account_of, hold_accounts
+from sessions.visit import CUT_OFF, Visit
 from vouchers.admission import PlaceFacts
 from vouchers.batches import Voucher, free_voucher
 
@@ -17,88 +23,99 @@ from vouchers.batches import Voucher, free_voucher
 RETURNS_WITHIN = timedelta(minutes=10)
 
 
-def has_just_left(now: datetime) -> ColumnElement[bool]:
-    """Visits whose device may come back whatever the capacity: they held a place until a moment ago, or were cut off."""
-    recent = or_(Visit.closed_at > now - RETURNS_WITHIN, Visit.close_cause.in_(CUT_OFF))
-    return and_(Visit.state == VisitState.CLOSED, Visit.reserved_at.is_not(None), recent)
+def has_just_left(since: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Visits whose device may come back whatever the capacity: they held a place after `since`, or were cut off."""
+    cut_off = (Visit.close_cause == literal_column(f"'{cause}'") for cause in CUT_OFF)
+    recent = or_(Visit.closed_at > since, *cut_off)
+    return and_(Visit.closed_at.is_not(None), Visit.reserved_at.is_not(None), recent)
+
+
+_AT_PLACES = held_query(lambda is_in: and_(is_in(Visit.site_id, "sites"), is_in(Visit.device, "devices"), Visit.runs))
+# A login by ticket or a swap concerns visits that no device leads to.
+_CONCERNED = held_query(
+    lambda is_in: or_(
+        is_in(Visit.id, "asked"),
+        and_(is_in(Visit.site_id, "sites"), is_in(Visit.device, "devices"), Visit.runs),
+        and_(is_in(Visit.voucher_id, "swapping"), Visit.runs),
+    )
+)
+_RETURNING = Query(
+    lambda is_in: select(Visit.site_id, Visit.device).where(
+        is_in(Visit.site_id, "sites"),
+        is_in(Visit.device, "devices"),
+        has_just_left(bindparam("since", type_=UtcDateTime())),
+    )
+)
+_TAKEN_TODAY = Query(
+    lambda is_in: select(Voucher.id, Voucher.site_id, Voucher.pass_id, Voucher.free_device, Voucher.free_day).where(
+        is_in(Voucher.free_device, "devices"), is_in(Voucher.site_id, "sites")
+    )
+)
 
 
 class Ledger:
-    """The rows that logins depend on, held in the one order (vouchers, access points, visits), and who has which place."""
+    """The rows that logins depend on, held in the one order (vouchers, visits, access points), and who has which place."""
 
-    def __init__(self, session: Session, wishes: list[Wish], now: datetime) -> None:
+    def __init__(self, session: Session, keyring: Keyring, known: Places, wishes: list[Wish], now: datetime) -> None:
         self.session, self.now = session, now
-        free_passes = self._free_passes_taken(wishes)
-        vouchers = lock_vouchers(self.session, {w.voucher_id for w in wishes if w.voucher_id} | free_passes)
-        self.accounts = load_accounts(self.session, vouchers, self.now)
-        self.free_accounts = {
-            (voucher.site_id, voucher.pass_id, voucher.free_device): self.accounts[voucher.id]
-            for voucher in vouchers
-            if voucher.free_device and voucher.id in free_passes
-        }
-        points = {id for wish in wishes for id in _counted_points(wish.login.located)}
-        self.points = {point.id: point for point in lock_access_points(self.session, points)}
+        self._just_left: set[tuple[Any, ...]] | None = None
+        taken = self._free_passes_taken(wishes)
+        ids = {wish.voucher_id for wish in wishes if wish.voucher_id} | set(taken)
+        hashes = {one for wish in wishes for one in wish.code_hashes}
+        self.accounts, by_code = hold_accounts(session, ids, hashes, now)
+        prove_codes(session, keyring, wishes, by_code, now)
+        wishes = [wish for wish in wishes if not wish.refused]
+        self.free_accounts = {key: self.accounts[id] for id, key in taken.items() if id in self.accounts}
         self._load_visits(wishes)
-        self._count_places(wishes)
+        self.places = HeldPlaces(session, known, {pool_of(wish.login.located) for wish in wishes})
 
-    def _free_passes_taken(self, wishes: list[Wish]) -> set[int]:
-        """The vouchers that stand for free passes these devices have taken today."""
-        free = [wish for wish in wishes if wish.free_pass]
-        if not free:
-            return set()
-        today = [
-            and_(Voucher.site_id == site.id, Voucher.free_day == self._day(site)) for site in {w.site for w in free}
-        ]
-        taken = select(Voucher.id).where(Voucher.free_device.in_({wish.device for wish in free}), or_(*today))
-        return set(self.session.scalars(taken))
+    def _free_passes_taken(self, wishes: list[Wish]) -> dict[int, tuple[int, int, bytes]]:
+        """The vouchers that stand for free passes these devices have taken today: what they are for, by id."""
+        sites = {wish.site.id: self._day(wish.site) for wish in wishes if wish.free_pass}
+        if not sites:
+            return {}
+        devices = {wish.device for wish in wishes if wish.free_pass}
+        return {
+            voucher_id: (site_id, pass_id, device)
+            for voucher_id, site_id, pass_id, device, day in _TAKEN_TODAY.rows(
+                self.session, devices=devices, sites=sites
+            )
+            if day == sites[site_id]
+        }
 
     def _load_visits(self, wishes: list[Wish]) -> None:
-        sites, devices = {wish.site.id for wish in wishes}, {wish.device for wish in wishes}
-        asked = {wish.visit.id for wish in wishes if wish.visit}
+        where = {"sites": {wish.site.id for wish in wishes}, "devices": {wish.device for wish in wishes}}
+        asked = {wish.visit_id for wish in wishes if wish.visit_id}
         swapping = {wish.voucher_id for wish in wishes if wish.swaps and wish.voucher_id}
-        running = Visit.state.in_(RUNNING)
-        at_places = and_(Visit.site_id.in_(sites), Visit.device.in_(devices))
-        held = self.session.scalars(
-            select(Visit)
-            .where(or_(Visit.id.in_(asked), and_(at_places, running), and_(Visit.voucher_id.in_(swapping), running)))
-            .order_by(Visit.id)
-            .with_for_update(),
-            execution_options={"populate_existing": True},
-        ).all()
-        self.by_device = {(v.site_id, v.device): v for v in held if v.runs and v.device}
-        self.by_voucher: dict[int | None, list[Visit]] = {}
+        if not wishes:
+            held = []
+        elif asked or swapping:
+            held = hold_by(self.session, _CONCERNED, asked=asked, swapping=swapping, **where)
+        else:
+            held = hold_by(self.session, _AT_PLACES, **where)
+        self.by_id = {visit.id: visit for visit in held}
+        # Race: one may have closed while we waited for it.
+        self.by_device = {(visit.site_id, visit.device): visit for visit in held if visit.runs and visit.device}
+        self.by_voucher: dict[int | None, list[HeldVisit]] = {}
         for visit in held:
             if visit.runs:
                 self.by_voucher.setdefault(visit.voucher_id, []).append(visit)
-        self.returning = {
-            (site_id, device)
-            for site_id, device in self.session.execute(
-                select(Visit.site_id, Visit.device).where(at_places, has_just_left(self.now))
-            )
-        }
+        self._where = where
 
-    def _count_places(self, wishes: list[Wish]) -> None:
-        """Count who holds a place, now that nobody else can take one."""
-        self.on_point = self._count_running(Visit.access_point_id, set(self.points))
-        self.on_site = self._count_running(
-            Visit.site_id, {w.site.id for w in wishes if not w.login.located.access_point}
-        )
-
-    def _count_running(
-        self, column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None], ids: set[int]
-    ) -> dict[int, int]:
-        if not ids:
-            return {}
-        query = select(column, func.count()).where(column.in_(ids), Visit.state.in_(RUNNING)).group_by(column)
-        return {id: count for id, count in self.session.execute(query) if id is not None}
-
-    def current(self, wish: Wish) -> Visit | None:
+    def current(self, wish: Wish) -> HeldVisit | None:
         """The visit that the device has at the site now."""
         return self.by_device.get((wish.site.id, wish.device))
 
-    def returns(self, wish: Wish) -> bool:
-        """Whether the device holds a place or had one until just now."""
-        return (wish.site.id, wish.device) in self.by_device or (wish.site.id, wish.device) in self.returning
+    def holds_place(self, wish: Wish) -> bool:
+        """Whether the device has a place at the site now."""
+        return (wish.site.id, wish.device) in self.by_device
+
+    def has_just_left(self, wish: Wish) -> bool:
+        """Whether the device had a place at the site until just now; asked only where places are short."""
+        if self._just_left is None:
+            rows = _RETURNING.rows(self.session, since=self.now - RETURNS_WITHIN, **self._where)
+            self._just_left = set(rows)
+        return (wish.site.id, wish.device) in self._just_left
 
     def account(self, wish: Wish) -> Account:
         """The account of the voucher that is meant; a free pass not taken yet has a new one."""
@@ -109,52 +126,44 @@ class Ledger:
         if key not in self.free_accounts:
             ends = end_of_site_day(self.now, wish.site.zone, wish.site.day_ends)
             fresh = free_voucher(article, wish.site.id, wish.device, self._day(wish.site), ends)
-            self.free_accounts[key] = Account(fresh)
+            self.free_accounts[key] = account_of(fresh)
+            self.free_accounts[key].fresh = fresh
         return self.free_accounts[key]
 
     def _day(self, site: SiteRecord) -> date:
         return site_day(self.now, site.zone, site.day_ends)
 
-    def place(self, wish: Wish, displaced: list[Visit]) -> PlaceFacts:
+    def place(self, wish: Wish, displaced: list[HeldVisit]) -> PlaceFacts:
         """The place as the decision sees it; `displaced` would give way."""
-        located = wish.login.located
-        points = [self.points[id] for id in _counted_points(located) if id in self.points]
-        point = located.access_point
-        occupied = self.on_point.get(point.id, 0) if point else self.on_site.get(wish.site.id, 0)
+        point = wish.login.located.access_point
+        room = self.places.room(pool_of(wish.login.located))
         return PlaceFacts(
             site=wish.site,
-            capacity=sum(point.capacity for point in points),
-            occupied=occupied,
-            soft=bool(points) and all(point.capacity_is_soft for point in points),
+            capacity=room.capacity,
+            occupied=room.guests,
+            soft=room.is_soft,
             vacated=sum(point is None or visit.access_point_id == point.id for visit in displaced),
         )
 
-    def displaced(self, wish: Wish, count: int) -> list[Visit]:
+    def displaced(self, wish: Wish, account: Account, count: int) -> list[HeldVisit]:
         """The visits that give way, the longest unheard first."""
         others = [v for v in self.by_voucher.get(wish.voucher_id, []) if v.device != wish.device and v.runs]
-        return sorted(others, key=lambda visit: visit.last_heard_at or visit.asked_at)[:count]
+        return sorted(others, key=lambda visit: account.heard.get(visit.id, visit.asked_at))[:count]
 
-    def leave(self, visit: Visit) -> None:
+    def leave(self, visit: HeldVisit) -> None:
         """Take a visit that is going to be closed off the counts."""
-        self._shift(visit.access_point_id, visit.site_id, -1)
+        self.places.leave(visit.access_point_id, visit.site_id)
         if visit.voucher_id in self.accounts:
             self.accounts[visit.voucher_id].running.discard(visit.device or b"")
         self.by_device.pop((visit.site_id, visit.device or b""), None)
         self.by_voucher[visit.voucher_id] = [v for v in self.by_voucher.get(visit.voucher_id, []) if v is not visit]
 
-    def take(self, wish: Wish, current: Visit | None) -> None:
-        """Count the place of a granted login; `current` is the visit that goes on in it."""
+    def take(self, wish: Wish, current: HeldVisit | None) -> None:
+        """Count the place of a granted login; `current` is the visit that goes on in it, perhaps on another access point."""
+        located = wish.login.located
+        point_id = located.access_point.id if located.access_point else None
+        if current and current.access_point_id == point_id:
+            return
         if current:
-            self._shift(current.access_point_id, current.site_id, -1)
-        point = wish.login.located.access_point
-        self._shift(point.id if point else None, wish.site.id, 1)
-
-    def _shift(self, access_point_id: int | None, site_id: int, by: int) -> None:
-        if access_point_id is not None:
-            self.on_point[access_point_id] = self.on_point.get(access_point_id, 0) + by
-        self.on_site[site_id] = self.on_site.get(site_id, 0) + by
-
-
-def _counted_points(located: Located) -> tuple[int, ...]:
-    """The access points whose places a login is counted against: its own, or all of the site's pool."""
-    return (located.access_point.id,) if located.access_point else located.site.access_point_ids
+            self.places.leave(current.access_point_id, current.site_id)
+        self.places.come(pool_of(located), wish.site.id)

@@ -2,15 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from hotspot import limits
+from hotspot.bulk import Query
+from hotspot.database import UtcDateTime
 from hotspot.directory import Located, NasRecord, SiteRecord
 from hotspot.keys import Keyring, Purpose
 from hotspot.limits import Counted, Limit
@@ -23,6 +25,7 @@ from vouchers.batches import Voucher, code_hashes
 from vouchers.codes import Code, Mistyped
 from vouchers.passes import Pass
 
+_SHORTEST_MAC = 12
 _HANDLE = re.compile("[a-z2-7]{16}")
 
 
@@ -38,8 +41,7 @@ class Proof(Protocol):
         """Whether `candidate` is the password."""
 
 
-@dataclass(frozen=True, repr=False)
-class Login:
+class Login(NamedTuple):
     """A wish to be online as a NAS reports it."""
 
     nas: NasRecord
@@ -49,20 +51,31 @@ class Login:
     device: Mac | None
     nas_address: str
     framed_address: str | None = None
+    acct_session_id: str | None = None
+
+    def __repr__(self) -> str:
+        """Nothing that could be in a log."""
+        return "Login"
 
 
-@dataclass(repr=False)
+@dataclass(slots=True, repr=False, eq=False)
 class Wish:
-    """A login and whom it means: a voucher, or a free pass, perhaps asked for at the portal; or why it cannot be."""
+    """A login and whom it means: a voucher, or a free pass, perhaps asked for at the portal; or why it cannot be.
+
+    `visit_id` is the visit that the portal has promised with a ticket, None for another way. A `code` is still to be proved.
+    """
 
     login: Login
     way: LoginWay
     device: bytes = b""
     voucher_id: int | None = None
     free_pass: Pass | None = None
-    visit: Visit | None = None
+    visit_id: int | None = None
     swaps: bool = False
     refused: Refused | None = None
+    code: Code | None = None
+    code_hashes: Sequence[bytes] = ()
+    counters: Sequence[Counted] = ()
 
     @property
     def site(self) -> SiteRecord:
@@ -71,10 +84,10 @@ class Wish:
 
 
 def resolve(session: Session, keyring: Keyring, logins: Sequence[Login], now: datetime) -> list[Wish]:
-    """Find out whom `logins` mean; a fixed number of queries for all. Wrong codes are counted as guesses."""
+    """Find out whom `logins` mean; a fixed number of queries for all. Codes are left to `prove_codes`."""
     wishes = [_classify(keyring, login) for login in logins]
     _resolve_tickets(session, keyring, _of(wishes, LoginWay.TICKET), now)
-    _resolve_codes(session, keyring, _of(wishes, LoginWay.VOUCHER), now)
+    _read_codes(session, keyring, _of(wishes, LoginWay.VOUCHER), now)
     _resolve_devices(session, keyring, _of(wishes, LoginWay.MAC), now)
     return wishes
 
@@ -101,62 +114,87 @@ def _classify(keyring: Keyring, login: Login) -> Wish:
 def _way(login: Login) -> LoginWay:
     if is_handle(login.user_name):
         return LoginWay.TICKET
+    if len(login.user_name) < _SHORTEST_MAC:
+        return LoginWay.VOUCHER
     try:
         return LoginWay.MAC if Mac.parse(login.user_name) == login.device else LoginWay.VOUCHER
     except ValueError:
         return LoginWay.VOUCHER
 
 
+_TICKETS = Query(
+    lambda is_in: select(
+        Visit.handle, Visit.id, Visit.site_id, Visit.ticket_expires_at, Visit.voucher_id, Visit.swaps, Visit.pass_id
+    ).where(is_in(Visit.handle, "handles"))
+)
+
+
 def _resolve_tickets(session: Session, keyring: Keyring, wishes: list[Wish], now: datetime) -> None:
     if not wishes:
         return
-    rows = session.execute(
-        select(Visit, Pass)
-        .join(Pass, Pass.id == Visit.pass_id)
-        .where(Visit.handle.in_({wish.login.user_name for wish in wishes}))
+    found = _TICKETS.rows(session, handles={wish.login.user_name for wish in wishes})
+    by_handle = {handle: tuple(promise) for handle, *promise in found}
+    free_passes = {pass_id for *_rest, voucher_id, _swaps, pass_id in found if voucher_id is None}
+    articles = (
+        {one.id: one for one in session.scalars(select(Pass).where(Pass.id.in_(free_passes)))} if free_passes else {}
     )
-    by_handle = {visit.handle: (visit, article) for visit, article in rows}
     for wish in wishes:
-        visit, article = by_handle.get(wish.login.user_name, (None, None))
-        if visit is None or not _ticket_is_right(keyring, wish, visit):
+        promise = by_handle.get(wish.login.user_name)
+        visit_id, site_id, expires_at, voucher_id, swaps, pass_id = promise or _NO_PROMISE
+        if expires_at is None or not _ticket_is_right(keyring, wish, site_id, expires_at):
             wish.refused = Refused(Reason.BAD_TICKET)
-        elif visit.site_id != wish.site.id:
+        elif site_id != wish.site.id:
             wish.refused = Refused(Reason.OTHER_SITE)
-        elif visit.ticket_expires_at is None or now >= visit.ticket_expires_at:
+        elif now >= expires_at:
             wish.refused = Refused(Reason.STALE_TICKET)
         else:
-            wish.visit, wish.voucher_id, wish.swaps = visit, visit.voucher_id, visit.swaps
-            wish.free_pass = article if visit.voucher_id is None else None
+            wish.visit_id, wish.voucher_id, wish.swaps = visit_id, voucher_id, swaps
+            wish.free_pass = articles.get(pass_id) if voucher_id is None else None
 
 
-def _ticket_is_right(keyring: Keyring, wish: Wish, visit: Visit) -> bool:
-    if visit.ticket_expires_at is None:
-        return False
-    facts = (visit.handle, wish.login.nas.id, visit.site_id, visit.ticket_expires_at)
-    return any(wish.login.proof.matches(ticket) for ticket in possible_tickets(keyring, *facts))
+_NO_PROMISE: tuple[Any, ...] = (None,) * 6
 
 
-def _resolve_codes(session: Session, keyring: Keyring, wishes: list[Wish], now: datetime) -> None:
+def _ticket_is_right(keyring: Keyring, wish: Wish, site_id: int, expires_at: datetime) -> bool:
+    tickets = possible_tickets(keyring, wish.login.user_name, wish.login.nas.id, site_id, expires_at)
+    return any(wish.login.proof.matches(ticket) for ticket in tickets)
+
+
+def _read_codes(session: Session, keyring: Keyring, wishes: list[Wish], now: datetime) -> None:
+    """What can be said of codes before their vouchers are held: who mistyped, and who has guessed too often."""
     if not wishes:
         return
-    counters = {id(wish): guess_counters(wish.site, str(wish.login.device)) for wish in wishes}
-    reached = limits.reached(session, keyring, {one for some in counters.values() for one in some}, now)
-    codes = {id(wish): _read_code(wish) for wish in wishes}
-    hashes = {one: code for code in codes.values() if code for one in code_hashes(keyring, code)}
-    rows = session.execute(select(Voucher.code_hash, Voucher.id).where(Voucher.code_hash.in_(hashes)))
-    ids = {hashes[code_hash].value: voucher_id for code_hash, voucher_id in rows if code_hash}
-    wrong: Counter[Counted] = Counter()
     for wish in wishes:
-        code = codes[id(wish)]
+        wish.counters = guess_counters(wish.site, str(wish.login.device))
+    at_sites = {wish.site.id: wish.counters[0] for wish in wishes}
+    reached = limits.reached(session, keyring, [*at_sites.values(), *(wish.counters[1] for wish in wishes)], now)
+    for wish in wishes:
+        code = _read_code(wish)
         if code is None:
             wish.refused = Refused(Reason.MISTYPED)
-        elif any(one in reached or wrong[one] >= one.limit.allowed for one in counters[id(wish)]):
+        elif reached and not reached.isdisjoint(wish.counters):
             wish.refused = Refused(Reason.TOO_MANY_TRIES)
-        elif code.value not in ids or not _code_is_proved(wish, code):
-            wish.refused = Refused(Reason.UNKNOWN_CODE)
-            wrong.update(counters[id(wish)])
         else:
-            wish.voucher_id = ids[code.value]
+            wish.code, wish.code_hashes = code, code_hashes(keyring, code)
+
+
+def prove_codes(
+    session: Session, keyring: Keyring, wishes: Iterable[Wish], vouchers: Mapping[bytes, int], now: datetime
+) -> None:
+    """Find out which codes are right, now that their vouchers, here by code hash, are held. Wrong ones are counted as guesses."""
+    wrong: Counter[Counted] = Counter()
+    for wish in wishes:
+        if wish.code is None:
+            continue
+        found = [vouchers[one] for one in wish.code_hashes if one in vouchers]
+        if wrong and any(wrong[one] >= one.limit.allowed for one in wish.counters):
+            wish.refused = Refused(Reason.TOO_MANY_TRIES)
+        elif not found or not _code_is_proved(wish, wish.code):
+            wish.refused = Refused(Reason.UNKNOWN_CODE)
+            wrong.update(wish.counters)
+        else:
+            wish.voucher_id = found[0]
+        wish.code, wish.code_hashes = None, ()
     limits.hit(session, keyring, list(wrong.elements()), now)
 
 
@@ -169,10 +207,10 @@ def _read_code(wish: Wish) -> Code | None:
 
 def _code_is_proved(wish: Wish, code: Code) -> bool:
     """A gateway's own login page sends the code as the password too, in whichever spelling it was typed."""
-    spellings = dict.fromkeys(
-        (wish.login.user_name, code.value, code.printed, code.value.lower(), code.printed.lower())
-    )
-    return any(wish.login.proof.matches(spelling) for spelling in spellings)
+    matches = wish.login.proof.matches
+    if matches(wish.login.user_name) or matches(code.value):
+        return True
+    return any(matches(spelling) for spelling in (code.printed, code.value.lower(), code.printed.lower()))
 
 
 def _resolve_devices(session: Session, keyring: Keyring, wishes: list[Wish], now: datetime) -> None:
@@ -186,22 +224,26 @@ def _resolve_devices(session: Session, keyring: Keyring, wishes: list[Wish], now
         if not any(wish.login.proof.matches(spelling) for spelling in spellings):
             wish.refused = Refused(Reason.UNKNOWN_DEVICE)
     hashes = {one: wish.device for wish in wishes for one in keyring.hashes(Purpose.DEVICES, str(wish.login.device))}
-    rows = session.execute(
-        select(VoucherDevice.device, Voucher.site_id, Voucher.id, VoucherDevice.last_login_at, Voucher.return_days)
-        .join(Voucher, Voucher.id == VoucherDevice.voucher_id)
-        .where(
-            VoucherDevice.device.in_(hashes),
-            Voucher.revoked_at.is_(None),
-            or_(Voucher.ends_at.is_(None), Voucher.ends_at > now),
-        )
-        .order_by(VoucherDevice.last_login_at)
-    )
     newest = {
         (site_id, hashes[device]): voucher_id
-        for device, site_id, voucher_id, last_login_at, return_days in rows
+        for device, site_id, voucher_id, last_login_at, return_days in _DEVICES.rows(session, devices=hashes, now=now)
         if now < last_login_at + timedelta(days=return_days)
     }
     for wish in wishes:
         wish.voucher_id = newest.get((wish.site.id, wish.device))
         if wish.voucher_id is None:
             wish.refused = wish.refused or Refused(Reason.UNKNOWN_DEVICE)
+
+
+_DEVICES = Query(
+    lambda is_in: (
+        select(VoucherDevice.device, Voucher.site_id, Voucher.id, VoucherDevice.last_login_at, Voucher.return_days)
+        .join(Voucher, Voucher.id == VoucherDevice.voucher_id)
+        .where(
+            is_in(VoucherDevice.device, "devices"),
+            Voucher.revoked_at.is_(None),
+            or_(Voucher.ends_at.is_(None), Voucher.ends_at > bindparam("now", type_=UtcDateTime())),
+        )
+        .order_by(VoucherDevice.last_login_at)
+    )
+)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from sessions.visit import RUNNING, Visit
+from sessions.visit import Visit, is_counted
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def guests_now(session: Session, site_ids: Collection[int]) -> Occupancy:
     """Count the guests at these sites who hold a place; one query for all."""
     rows = session.execute(
         select(Visit.site_id, Visit.access_point_id, func.count())
-        .where(Visit.site_id.in_(site_ids), Visit.state.in_(RUNNING))
+        .where(Visit.site_id.in_(site_ids), is_counted())
         .group_by(Visit.site_id, Visit.access_point_id)
     )
     return Occupancy({(site_id, access_point_id): count for site_id, access_point_id, count in rows})

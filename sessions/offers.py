@@ -12,10 +12,10 @@ from hotspot.directory import Located, SiteRecord
 from hotspot.keys import Keyring
 from hotspot.mac import Mac
 from hotspot.place import AccessPoint
-from sessions.ledger import has_just_left
+from sessions.ledger import RETURNS_WITHIN, has_just_left
 from sessions.login import guess_counters
 from sessions.usage import load_accounts, voucher_facts
-from sessions.visit import RUNNING, Visit
+from sessions.visit import Visit, is_counted
 from vouchers.admission import DeviceFacts, Granted, PlaceFacts, Reason, Refused, Usage, decide
 from vouchers.batches import Voucher, find_by_code, free_voucher
 from vouchers.codes import Code, Mistyped
@@ -106,7 +106,7 @@ def _free_pass_taken(session: Session, wanted: Wanted, now: datetime) -> Voucher
 def _returns(session: Session, site_id: int, device: bytes, now: datetime) -> bool:
     """Whether the device holds a place or had one until just now."""
     found = select(Visit.id).where(
-        Visit.site_id == site_id, Visit.device == device, or_(Visit.state.in_(RUNNING), has_just_left(now))
+        Visit.site_id == site_id, Visit.device == device, or_(Visit.runs, has_just_left(now - RETURNS_WITHIN))
     )
     return session.scalar(found.limit(1)) is not None
 
@@ -119,7 +119,7 @@ def _place(session: Session, located: Located) -> PlaceFacts:
         select(AccessPoint.capacity, AccessPoint.capacity_is_soft).where(AccessPoint.id.in_(ids))
     ).all()
     here = Visit.access_point_id == point.id if point else Visit.site_id == located.site.id
-    occupied = session.scalar(select(func.count()).select_from(Visit).where(here, Visit.state.in_(RUNNING)))
+    occupied = session.scalar(select(func.count()).select_from(Visit).where(here, is_counted()))
     return PlaceFacts(
         site=located.site,
         capacity=sum(capacity for capacity, _soft in points),

@@ -1,41 +1,56 @@
 """Running visits asked again: whoever's voucher has ended or is revoked is put in the disconnect outbox."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from hotspot.directory import Directory
-from sessions.usage import load_accounts
-from sessions.visit import CloseCause, Visit, ask_disconnect
+from sessions.held import VISIT, HeldVisit, hold_free
+from sessions.outbox import ask_disconnect_ids
+from sessions.usage import accounts_by_id
+from sessions.visit import CloseCause, Disconnect, OrderKind, Visit
 from vouchers.admission import DeviceFacts, PlaceFacts, Reason, Refused, decide
 from vouchers.batches import Voucher
+from vouchers.passes import Clock
+
+PAGE = 500
+# The device and the site of a running visit: its unique index, and the order in which all are looked at.
+Key = tuple[bytes, int]
+FIRST: Key = (b"", 0)
 
 
-def recheck(session: Session, directory: Directory, visits: Iterable[Visit], now: datetime) -> int:
+@dataclass(frozen=True)
+class Over:
+    """A page of running visits: those of them whose time is over, and what the next page comes after; None at the end."""
+
+    visit_ids: frozenset[int]
+    behind: Key | None
+
+
+def recheck(session: Session, directory: Directory, visits: Iterable[HeldVisit], now: datetime) -> int:
     """Ask the one decision again for running visits; those refused are to be disconnected. Returns how many.
 
     The caller holds the visits' rows.
     """
     refused = find_refused(session, directory, visits, now)
     for cause, ended in refused.items():
-        ask_disconnect(session, ended, cause, now)
+        ask_disconnect_ids(session, [(visit.id, visit.nas_id) for visit in ended], cause, now)
     return sum(map(len, refused.values()))
 
 
 def find_refused(
-    session: Session, directory: Directory, visits: Iterable[Visit], now: datetime
-) -> dict[CloseCause, list[Visit]]:
+    session: Session, directory: Directory, visits: Iterable[HeldVisit], now: datetime
+) -> dict[CloseCause, list[HeldVisit]]:
     """The running visits that would be refused now, by the cause they have to end for.
 
     A visit with less left than a login is worth runs on: its NAS has the Session-Timeout. It has to end once nothing is left.
     """
     running = [visit for visit in visits if visit.runs and visit.voucher_id and visit.device]
-    ids = {visit.voucher_id for visit in running}
-    vouchers = session.scalars(select(Voucher).where(Voucher.id.in_(ids))) if ids else ()
-    accounts = load_accounts(session, vouchers, now)
-    refused: dict[CloseCause, list[Visit]] = {}
+    accounts = accounts_by_id(session, {visit.voucher_id for visit in running if visit.voucher_id}, now)
+    refused: dict[CloseCause, list[HeldVisit]] = {}
     for visit in running:
         site = directory.sites.get(visit.site_id)
         account = accounts.get(visit.voucher_id or 0)
@@ -48,3 +63,30 @@ def find_refused(
             cause = CloseCause.REVOKED if decision.reason is Reason.REVOKED else CloseCause.OVER
             refused.setdefault(cause, []).append(visit)
     return refused
+
+
+def find_over(session: Session, directory: Directory, after: Key, now: datetime) -> Over:
+    """Look at the page of running visits behind `after`. The PoP's own clock is the last word on time, whatever the NAS does.
+
+    Nearly all of them run on, so that they are only read; `end_over` is for the others.
+    """
+    ended = or_(Voucher.ends_at <= now, Voucher.revoked_at.is_not(None), Voucher.clock == Clock.ONLINE)
+    pending = and_(Disconnect.kind == OrderKind.DISCONNECT, Disconnect.done_at.is_(None))
+    told = select(Disconnect.visit_id).where(pending)
+    key = (Visit.device, Visit.site_id)
+    query = (
+        select(*VISIT)
+        .join(Voucher, Voucher.id == Visit.voucher_id)
+        .where(Visit.runs, ended, Visit.id.not_in(told), tuple_(*key) > tuple_(*after))
+        .order_by(*key)
+        .limit(PAGE)
+    )
+    visits = [HeldVisit(*row) for row in session.execute(query)]
+    refused = find_refused(session, directory, visits, now).values()
+    behind = (visits[-1].device or b"", visits[-1].site_id) if len(visits) == PAGE else None
+    return Over(frozenset(visit.id for some in refused for visit in some), behind)
+
+
+def end_over(session: Session, directory: Directory, visit_ids: Collection[int], now: datetime) -> int:
+    """Have what `find_over` has found disconnected, if it is still over."""
+    return recheck(session, directory, hold_free(session, Visit.id.in_(visit_ids), order_by=Visit.id), now)

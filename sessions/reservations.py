@@ -3,17 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Table
 from sqlalchemy.orm import Session
 
+from hotspot import bulk
 from hotspot.directory import SiteRecord
 from hotspot.keys import Keyring
+from hotspot.place import LoginWay
+from sessions.closing import close
+from sessions.connection_log import Journal
+from sessions.held import HeldVisit, legs_of, write_visits
 from sessions.login import Login, Wish
+from sessions.outbox import ask_disconnect_ids, change_limits
 from sessions.usage import Account
-from sessions.visit import CloseCause, Identifiers, Leg, Visit, VisitState, VoucherDevice, ask_disconnect, close
+from sessions.visit import CloseCause, Identifiers, VisitState, VoucherDevice
 from vouchers.admission import Granted
+from vouchers.batches import Voucher
 
 # How long after its interval a reserved place waits for the first accounting.
 ACCOUNTING_GRACE = timedelta(seconds=120)
@@ -21,21 +28,21 @@ ACCOUNTING_GRACE = timedelta(seconds=120)
 VOLUME_INTERIM_SECONDS = 60
 
 
-@dataclass
+@dataclass(slots=True)
 class Grant:
     """A login that was granted, to be written once all of the round are decided."""
 
     wish: Wish
     account: Account
     granted: Granted
-    visit: Visit
+    visit: HeldVisit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Closing:
     """A visit that gives way to a grant."""
 
-    visit: Visit
+    visit: HeldVisit
     site: SiteRecord
     cause: CloseCause
 
@@ -49,79 +56,106 @@ class Reservations:
     interim_seconds: int
     now: datetime
 
-    def write(self, grants: Sequence[Grant], closings: Sequence[Closing]) -> None:
+    def write(self, grants: Sequence[Grant], closings: Sequence[Closing], told: Sequence[HeldVisit]) -> None:
         """Closings first: one device has one running visit at a site, and the index says so at every statement."""
         self._write_closings(closings)
-        self.session.add_all(grant.account.voucher for grant in grants if grant.account.voucher.id is None)
-        self.session.flush()
+        self._store_free_passes(grants)
+        self._start_clocks(grants)
         for grant in grants:
-            self._start_clock(grant)
             self._reserve(grant)
-        self.session.flush()
+        write_visits(self.session, [*(grant.visit for grant in grants), *told])
         self._remember_devices(grants)
+        self._share_anew(grants)
 
     def _write_closings(self, closings: Sequence[Closing]) -> None:
         if not closings:
             return
-        legs: dict[int, list[Leg]] = {}
-        ids = [closing.visit.id for closing in closings]
-        for leg in self.session.scalars(select(Leg).where(Leg.visit_id.in_(ids))):
-            legs.setdefault(leg.visit_id, []).append(leg)
+        legs = legs_of(self.session, {closing.visit.id for closing in closings})
+        journal = Journal(self.session)
         for one in closings:
-            close(self.session, one.site, one.visit, legs.get(one.visit.id, ()), one.cause, self.now)
-        replaced = [one.visit for one in closings if one.cause is CloseCause.REPLACED]
-        ask_disconnect(self.session, replaced, CloseCause.REPLACED, self.now)
-        self.session.flush()
+            close(journal, one.site, one.visit, legs[one.visit.id], one.cause, self.now)
+        journal.write()
+        write_visits(self.session, [one.visit for one in closings])
+        replaced = [(one.visit.id, one.visit.nas_id) for one in closings if one.cause is CloseCause.REPLACED]
+        ask_disconnect_ids(self.session, replaced, CloseCause.REPLACED, self.now)
 
-    def _start_clock(self, grant: Grant) -> None:
-        """First use; the row is ours since it was locked, so no other login can start this clock too."""
-        voucher = grant.account.voucher
-        if voucher.first_used_at is None:
-            voucher.first_used_at = self.now
-            voucher.ends_at = grant.granted.ends_at
-            voucher.code_ciphertext = None
+    def _store_free_passes(self, grants: Sequence[Grant]) -> None:
+        """A free pass that a device takes for the first time today."""
+        fresh = [grant.account for grant in grants if grant.account.fresh and not grant.account.id]
+        self.session.add_all(account.fresh for account in fresh)
+        if fresh:
+            self.session.flush()
+        for account in fresh:
+            account.id = account.fresh.id if account.fresh else 0
+
+    def _start_clocks(self, grants: Sequence[Grant]) -> None:
+        """First use; the rows are ours since they were locked, so no other login can start these clocks too."""
+        first = {
+            grant.account.id: (grant.account.id, self.now, grant.granted.ends_at, None)
+            for grant in grants
+            if grant.account.facts.first_used_at is None
+        }
+        columns = ("id", "first_used_at", "ends_at", "code_ciphertext")
+        bulk.update(self.session, cast(Table, Voucher.__table__), columns, list(first.values()))
 
     def _reserve(self, grant: Grant) -> None:
-        wish, voucher, visit = grant.wish, grant.account.voucher, grant.visit
-        self.session.add(visit)
-        visit.pass_id = voucher.pass_id
-        point = wish.login.located.access_point
-        visit.voucher_id = voucher.id
+        wish, account, visit = grant.wish, grant.account, grant.visit
+        terms, point = account.facts.terms, wish.login.located.access_point
+        visit.pass_id = account.pass_id
+        visit.voucher_id = account.id
         visit.device = wish.device
         visit.nas_id = wish.login.nas.id
         visit.access_point_id = point.id if point else None
         visit.refusal = None
-        visit.interim_seconds = VOLUME_INTERIM_SECONDS if voucher.megabytes is not None else self.interim_seconds
-        visit.identifiers = _identifiers(wish.login).seal(self.keyring)
-        visit.last_heard_at = self.now
-        if visit.state is not VisitState.OPEN:
+        visit.interim_seconds = self.interim_seconds if terms.megabytes is None else VOLUME_INTERIM_SECONDS
+        visit.is_metered = terms.is_metered
+        visit.identifiers = self._identifiers(wish.login, visit).seal(self.keyring)
+        visit.accepted_at = self.now
+        visit.reserved_until = self._reserved_until(wish.login, visit, grant.granted)
+        if visit.state is VisitState.ASKED:
             visit.state = VisitState.RESERVED
             visit.reserved_at = self.now
-            visit.reserved_until = self._reserved_until(wish.login, visit, grant.granted)
 
-    def _reserved_until(self, login: Login, visit: Visit, granted: Granted) -> datetime:
+    def _identifiers(self, login: Login, visit: HeldVisit) -> Identifiers:
+        """What the request says; the session of a visit that goes on at the same NAS, where it does not say that."""
+        session_id = login.acct_session_id
+        if session_id is None and visit.state is VisitState.OPEN and visit.identifiers:
+            before = Identifiers.unseal(self.keyring, visit.identifiers)
+            session_id = before.acct_session_id if before.nas_address == login.nas_address else None
+        return Identifiers(
+            user_name=login.user_name,
+            mac=login.device.value if login.device else "",
+            nas_address=login.nas_address,
+            acct_session_id=session_id,
+            framed_address=login.framed_address,
+        )
+
+    def _reserved_until(self, login: Login, visit: HeldVisit, granted: Granted) -> datetime:
         """A NAS never heard accounting would lose its guests' places while they are online (decision 3)."""
         if not login.nas.accounting_heard:
             return self.now + timedelta(seconds=granted.seconds_left)
         return self.now + timedelta(seconds=visit.interim_seconds) + ACCOUNTING_GRACE
 
     def _remember_devices(self, grants: Sequence[Grant]) -> None:
-        if not grants:
+        """Only where a device can come back by its MAC: elsewhere there is nothing to remember it for."""
+        rows = {
+            (grant.account.id, grant.wish.device) for grant in grants if LoginWay.MAC in grant.wish.login.nas.logins
+        }
+        if not rows:
             return
-        insert = postgresql.insert if self.session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        rows = {(grant.account.voucher.id, grant.wish.device) for grant in grants}
-        fresh = insert(VoucherDevice).values(
+        fresh = bulk.upsert(self.session, VoucherDevice).values(
             [{"voucher_id": id, "device": device, "last_login_at": self.now} for id, device in sorted(rows)]
         )
         keys = [VoucherDevice.voucher_id, VoucherDevice.device]
         latest = {"last_login_at": fresh.excluded.last_login_at}
         self.session.execute(fresh.on_conflict_do_update(index_elements=keys, set_=latest))
 
-
-def _identifiers(login: Login) -> Identifiers:
-    return Identifiers(
-        user_name=login.user_name,
-        mac=login.device.value if login.device else "",
-        nas_address=login.nas_address,
-        framed_address=login.framed_address,
-    )
+    def _share_anew(self, grants: Sequence[Grant]) -> None:
+        """Where a further device has come, what is left of a volume is divided anew: the others are told (decision 7)."""
+        last_of = {
+            grant.account.id: grant.visit.handle
+            for grant in grants
+            if grant.account.facts.terms.megabytes is not None and len(grant.account.running) > 1
+        }
+        for voucher_id, handle in last_of.items():
+            change_limits(self.session, voucher_id, self.now, except_handle=handle)

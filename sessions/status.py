@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from hotspot.directory import Directory
 from sessions.usage import Account, load_accounts
-from vouchers.admission import MOST_SECONDS, Granted, limits_of
+from vouchers.admission import MOST_SECONDS, Granted, VoucherFacts, limits_of
 from vouchers.batches import Voucher, VoucherState
 
 
@@ -41,12 +41,12 @@ def voucher_statuses(
 
 
 def _status(directory: Directory, account: Account, now: datetime) -> VoucherStatus:
-    site = directory.sites.get(account.voucher.site_id)
-    usage = account.usage
-    limits = limits_of(account.facts, usage, site, now, least_seconds=1) if site else None
+    facts, usage = account.facts, account.usage
+    site = directory.sites.get(facts.site_id)
+    limits = limits_of(facts, usage, site, now, least_seconds=1) if site else None
     gives = limits if isinstance(limits, Granted) else None
     return VoucherStatus(
-        state=_state(account.voucher, gives),
+        state=_state(facts, gives),
         octets_used=usage.octets,
         octets_left=gives.octets_left if gives else 0,
         seconds_used=usage.seconds,
@@ -55,8 +55,8 @@ def _status(directory: Directory, account: Account, now: datetime) -> VoucherSta
     )
 
 
-def _state(voucher: Voucher, gives: Granted | None) -> VoucherState:
-    if voucher.revoked_at:
+def _state(voucher: VoucherFacts, gives: Granted | None) -> VoucherState:
+    if voucher.revoked:
         return VoucherState.REVOKED
     if gives is None:
         return VoucherState.OVER

@@ -1,40 +1,47 @@
 """What vouchers have used, and who runs on them: loaded for many vouchers at once."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from hotspot.place import AccessPoint
-from sessions.visit import RUNNING, Leg, Visit
+from hotspot.bulk import IsIn, Query
+from sessions.visit import Leg, Visit
 from vouchers.admission import Usage, VoucherFacts
 from vouchers.batches import Voucher
+from vouchers.passes import Terms
 
 Interval = tuple[datetime, datetime]
 
 
-@dataclass
+@dataclass(slots=True)
 class Account:
-    """A voucher with what its visits have used; the batch that holds it keeps it up to date."""
+    """A voucher with what its visits have used; the batch that holds it keeps it up to date.
 
-    voucher: Voucher
+    `fresh` is the row of a free pass that is taken with this very login; it has no id yet.
+    """
+
+    id: int
+    pass_id: int
+    facts: VoucherFacts
+    settled_octets: int = 0
+    settled_seconds: int = 0
     octets: int = 0
     intervals: list[Interval] = field(default_factory=list)
     running: set[bytes] = field(default_factory=set)
-
-    @property
-    def facts(self) -> VoucherFacts:
-        """The voucher as the decision sees it."""
-        return voucher_facts(self.voucher)
+    heard: dict[int, datetime] = field(default_factory=dict)
+    fresh: Voucher | None = None
 
     @property
     def usage(self) -> Usage:
         """The usage as the decision sees it: what settled visits used and what those still stored use."""
         return Usage(
-            octets=self.voucher.settled_octets + self.octets,
-            seconds=self.voucher.settled_seconds + seconds_covered(self.intervals),
+            octets=self.settled_octets + self.octets,
+            seconds=self.settled_seconds + seconds_covered(self.intervals),
             running=frozenset(self.running),
         )
 
@@ -51,6 +58,13 @@ def voucher_facts(voucher: Voucher) -> VoucherFacts:
     )
 
 
+def account_of(voucher: Voucher) -> Account:
+    """The account of a voucher row, without its visits."""
+    return Account(
+        voucher.id or 0, voucher.pass_id, voucher_facts(voucher), voucher.settled_octets, voucher.settled_seconds
+    )
+
+
 # Rows are held FOR NO KEY UPDATE: whoever writes a row that refers to one of them need not wait, and so cannot deadlock.
 
 
@@ -60,39 +74,116 @@ def lock_vouchers(session: Session, ids: Collection[int]) -> list[Voucher]:
     return list(session.scalars(query, execution_options={"populate_existing": True})) if ids else []
 
 
-def lock_access_points(session: Session, ids: Collection[int]) -> list[AccessPoint]:
-    """Hold these access points' rows, by id, after the vouchers': who has them may count and take places."""
-    query = select(AccessPoint).where(AccessPoint.id.in_(ids)).order_by(AccessPoint.id).with_for_update(key_share=True)
-    return list(session.scalars(query, execution_options={"populate_existing": True})) if ids else []
+_TERMS = ("clock", "minutes", "until", "megabytes", "down_kbit", "up_kbit", "devices", "replace", "free")
+_FACTS = ("site_id", "good_until", "first_used_at", "ends_at", "revoked_at", "settled_octets", "settled_seconds")
+_VOUCHER = (Voucher.id, Voucher.code_hash, Voucher.pass_id, *(getattr(Voucher, name) for name in (*_FACTS, *_TERMS)))
+_BY_ID = Query(lambda is_in: select(*_VOUCHER).where(is_in(Voucher.id, "ids")))
+
+
+def _held(build: Callable[[IsIn], ColumnElement[bool]]) -> Query:
+    return Query(
+        lambda is_in: select(*_VOUCHER).where(build(is_in)).order_by(Voucher.id).with_for_update(key_share=True)
+    )
+
+
+_HELD_BY_ID = _held(lambda is_in: is_in(Voucher.id, "ids"))
+_HELD_BY_CODE = _held(lambda is_in: is_in(Voucher.code_hash, "hashes"))
+_HELD_BY_EITHER = _held(lambda is_in: or_(is_in(Voucher.id, "ids"), is_in(Voucher.code_hash, "hashes")))
+
+
+def hold_accounts(
+    session: Session, ids: Collection[int], hashes: Collection[bytes], now: datetime
+) -> tuple[dict[int, Account], dict[bytes, int]]:
+    """Hold the vouchers with these ids or code hashes, in one statement, by id, as `lock_vouchers` does.
+
+    Returns their accounts by id, and the ids by code hash.
+    """
+    if ids and hashes:
+        rows = _HELD_BY_EITHER.rows(session, ids=ids, hashes=hashes)
+    elif hashes:
+        rows = _HELD_BY_CODE.rows(session, hashes=hashes)
+    else:
+        rows = _HELD_BY_ID.rows(session, ids=ids) if ids else []
+    return _accounts(session, rows, now), {row[1]: row[0] for row in rows}
+
+
+def accounts_by_id(session: Session, ids: Collection[int], now: datetime) -> dict[int, Account]:
+    """The accounts of these vouchers, by voucher id; two queries for all."""
+    return _accounts(session, _BY_ID.rows(session, ids=ids) if ids else [], now)
 
 
 def load_accounts(session: Session, vouchers: Iterable[Voucher], now: datetime) -> dict[int, Account]:
-    """The accounts of these vouchers, by voucher id; one query for all."""
-    accounts = {voucher.id: Account(voucher) for voucher in vouchers}
-    if not accounts:
-        return accounts
-    rows = session.execute(
-        select(Visit.voucher_id, Visit.state, Visit.device, Visit.interim_seconds, Leg)
-        .outerjoin(Leg, Leg.visit_id == Visit.id)
-        .where(Visit.voucher_id.in_(accounts))
-    )
-    for voucher_id, state, device, interim_seconds, leg in rows:
-        account = accounts[voucher_id or 0]
-        if state in RUNNING and device:
-            account.running.add(device)
-        if leg is not None:
-            account.octets += leg.octets_from_guest + leg.octets_to_guest
-            account.intervals.append(time_covered(leg, state in RUNNING, interim_seconds, now))
+    """The accounts of these voucher rows, by voucher id; one query for all."""
+    accounts = {voucher.id: account_of(voucher) for voucher in vouchers}
+    _add_visits(session, accounts, now)
     return accounts
 
 
-def time_covered(leg: Leg, visit_runs: bool, interim_seconds: int, now: datetime) -> Interval:
-    """The time a leg has been online: what its NAS reported, and what has passed since while its visit runs."""
-    end = leg.started_at + timedelta(seconds=leg.seconds)
-    unreported = now - leg.last_heard_at
-    if visit_runs and leg.stopped_at is None and timedelta(0) < unreported < timedelta(seconds=3 * interim_seconds):
+def _accounts(session: Session, rows: Iterable[tuple[Any, ...]], now: datetime) -> dict[int, Account]:
+    accounts = {}
+    for row in rows:
+        voucher_id, _hash, pass_id, site_id, good_until, first_used_at, ends_at, revoked_at, octets, seconds = row[:10]
+        revoked = revoked_at is not None
+        facts = VoucherFacts(site_id, _terms(*row[10:]), good_until, first_used_at, ends_at, revoked)
+        accounts[voucher_id] = Account(voucher_id, pass_id, facts, octets, seconds)
+    # Whatever was never used has no visits that count.
+    _add_visits(session, {id: one for id, one in accounts.items() if one.facts.first_used_at}, now)
+    return accounts
+
+
+@lru_cache(maxsize=1000)
+def _terms(*values: object) -> Terms:
+    """All vouchers of a pass share one object."""
+    return Terms(**dict(zip(_TERMS, values, strict=True)))  # type: ignore[arg-type]
+
+
+_VISITS_OF = Query(
+    lambda is_in: (
+        select(
+            Visit.id,
+            Visit.voucher_id,
+            Visit.device,
+            Visit.interim_seconds,
+            Visit.runs,
+            Visit.accepted_at,
+            Leg.started_at,
+            Leg.last_heard_at,
+            Leg.stopped_at,
+            Leg.seconds,
+            Leg.octets_from_guest + Leg.octets_to_guest,
+        )
+        .outerjoin(Leg, Leg.visit_id == Visit.id)
+        .where(is_in(Visit.voucher_id, "vouchers"))
+    )
+)
+
+
+def _add_visits(session: Session, accounts: dict[int, Account], now: datetime) -> None:
+    if not accounts:
+        return
+    for row in _VISITS_OF.rows(session, vouchers=accounts):
+        visit_id, voucher_id, device, interim_seconds, runs, accepted_at, started_at, heard_at, *rest = row
+        account = accounts[voucher_id]
+        if runs and device:
+            account.running.add(device)
+            known = [moment for moment in (accepted_at, heard_at, account.heard.get(visit_id)) if moment]
+            account.heard[visit_id] = max(known, default=now)
+        if started_at is not None:
+            stopped_at, seconds, octets = rest
+            account.octets += octets
+            went_on = runs and stopped_at is None
+            account.intervals.append(time_covered(started_at, heard_at, seconds, went_on, interim_seconds, now))
+
+
+def time_covered(
+    started_at: datetime, last_heard_at: datetime, seconds: int, went_on: bool, interim_seconds: int, now: datetime
+) -> Interval:
+    """The time a leg has been online: what its NAS reported, and what has passed since while it goes on."""
+    end = started_at + timedelta(seconds=seconds)
+    unreported = now - last_heard_at
+    if went_on and timedelta(0) < unreported < timedelta(seconds=3 * interim_seconds):
         end += unreported
-    return leg.started_at, max(leg.started_at, end)
+    return started_at, max(started_at, end)
 
 
 def seconds_covered(intervals: Sequence[Interval]) -> int:

@@ -1,4 +1,4 @@
-"""Visits, their legs and the disconnect outbox: the tables, and how a visit closes.
+"""Visits, their legs and the disconnect outbox: the tables, and the hashes and secrets in them.
 
 A visit is one device on one voucher at one site. A leg is one accounting session of it. See docs/visits.md.
 """
@@ -6,20 +6,32 @@ A visit is one device on one voucher at one site. A leg is one accounting sessio
 import enum
 import json
 import secrets
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Computed,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    and_,
+    exists,
+    false,
+    literal_column,
+    or_,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
 
-from hotspot import legal  # noqa: F401 - the table that terms_id refers to
 from hotspot.database import Base, BigId, enum_column, new_public_id
-from hotspot.directory import SiteRecord
 from hotspot.keys import HASH_OCTETS, Keyring, Purpose
 from hotspot.mac import Mac
 from hotspot.place import LoginWay
-from sessions import connection_log
 
 
 class VisitState(enum.StrEnum):
@@ -53,61 +65,86 @@ LOST_TOUCH = (CloseCause.SILENCE, CloseCause.NEVER_STARTED, CloseCause.NAS_RESTA
 # As by a power failure, whose guests all come back.
 CUT_OFF = (CloseCause.SILENCE, CloseCause.NAS_RESTART)
 
-_is_running = text("state IN ('reserved', 'open')")
+
+class OrderKind(enum.StrEnum):
+    """What a NAS is told of a visit: to end it, or its new limits (RFC 5176)."""
+
+    DISCONNECT = "disconnect"
+    COA = "coa"
+
+
+class Outcome(enum.StrEnum):
+    """What became of an order to a NAS."""
+
+    ACKNOWLEDGED = "acknowledged"
+    ALREADY_GONE = "already-gone"
+    REFUSED = "refused"
+    NOT_TAKEN = "not-taken"
+    MOOT = "moot"
+    GIVEN_UP = "given-up"
+
+
 _is_pending = text("done_at IS NULL")
 
 
+# What the indexes for counting say besides. A planner that believes in a handful of running visits, as after a quiet night,
+# would otherwise read one of them from end to end to find a device; only those who count repeat these words.
+COUNTED = "runs AND nas_id > 0"
+
+
+def _index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    # SQLite has no booleans, and takes a partial index only for the words it was made with.
+    sqlite_where = text(where.replace("runs", "runs = 1"))
+    return Index(name, *columns, unique=unique, sqlite_where=sqlite_where, postgresql_where=text(where))
+
+
 class Visit(Base):
-    """One device on one voucher at one site."""
+    """One device on one voucher at one site.
+
+    It refers to rows that are never deleted while it is there, so no foreign key watches over them (docs/decisions/0008).
+    """
 
     __tablename__ = "visit"
     __table_args__ = (
-        Index(
-            "uq_visit_running_device",
-            "site_id",
-            "device",
-            unique=True,
-            sqlite_where=_is_running,
-            postgresql_where=_is_running,
-        ),
-        Index(
-            "ix_visit_running_access_point", "access_point_id", sqlite_where=_is_running, postgresql_where=_is_running
-        ),
-        Index("ix_visit_site_device", "site_id", "device"),
-        Index("ix_visit_state", "state", "closed_at"),
+        _index("uq_visit_running_device", "device", "site_id", where="runs", unique=True),
+        _index("ix_visit_running_access_point", "access_point_id", where=COUNTED),
+        _index("ix_visit_running_site", "site_id", where=COUNTED),
+        _index("ix_visit_closed_device", "device", "site_id", where="closed_at IS NOT NULL"),
+        _index("ix_visit_closed_at", "closed_at", where="closed_at IS NOT NULL"),
+        _index("ix_visit_asked_device", "device", "site_id", where="reserved_at IS NULL"),
+        _index("ix_visit_asked_at", "asked_at", where="reserved_at IS NULL"),
+        _index("uq_visit_page_token", "page_token", where="page_token IS NOT NULL", unique=True),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     handle: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
-    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), index=True)
-    access_point_id: Mapped[int | None] = mapped_column(ForeignKey("access_point.id"))
-    nas_id: Mapped[int] = mapped_column(ForeignKey("nas.id"))
-    pass_id: Mapped[int] = mapped_column(ForeignKey("pass.id"))
-    voucher_id: Mapped[int | None] = mapped_column(ForeignKey("voucher.id"), index=True)
+    site_id: Mapped[int] = mapped_column(BigId)
+    access_point_id: Mapped[int | None] = mapped_column(BigId)
+    nas_id: Mapped[int] = mapped_column(BigId)
+    pass_id: Mapped[int] = mapped_column(BigId)
+    voucher_id: Mapped[int | None] = mapped_column(BigId, index=True)
     way: Mapped[LoginWay] = mapped_column(enum_column(LoginWay))
     state: Mapped[VisitState] = mapped_column(enum_column(VisitState))
+    # Whether it holds a place. The indexes go by this and not by `state`: none has to change when a reserved visit opens.
+    runs: Mapped[bool] = mapped_column(Computed("state IN ('reserved', 'open')", persisted=True))
     device: Mapped[bytes | None] = mapped_column(LargeBinary(HASH_OCTETS))
     swaps: Mapped[bool] = mapped_column(default=False)
-    terms_id: Mapped[int | None] = mapped_column(ForeignKey("legal_version.id"))
+    terms_id: Mapped[int | None] = mapped_column(BigId)
     ticket_expires_at: Mapped[datetime | None]
-    page_token: Mapped[bytes | None] = mapped_column(LargeBinary(HASH_OCTETS), unique=True)
+    page_token: Mapped[bytes | None] = mapped_column(LargeBinary(HASH_OCTETS))
     refusal: Mapped[str | None] = mapped_column(String(32))
     interim_seconds: Mapped[int] = mapped_column(Integer, default=300)
+    # Whether its voucher can be used up, so that each report has to be weighed.
+    is_metered: Mapped[bool] = mapped_column(default=False, server_default=false())
     asked_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
     reserved_at: Mapped[datetime | None]
     reserved_until: Mapped[datetime | None]
     opened_at: Mapped[datetime | None]
-    last_heard_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     close_cause: Mapped[CloseCause | None] = mapped_column(enum_column(CloseCause))
-    current_leg_id: Mapped[int | None] = mapped_column(BigId)
     log_reference: Mapped[str | None] = mapped_column(String(16))
     identifiers: Mapped[bytes | None] = mapped_column(LargeBinary)
-
-    @property
-    def runs(self) -> bool:
-        """Whether it holds a place."""
-        return self.state in RUNNING
 
 
 class Leg(Base):
@@ -118,8 +155,8 @@ class Leg(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     visit_id: Mapped[int] = mapped_column(ForeignKey("visit.id", ondelete="CASCADE"))
-    nas_id: Mapped[int] = mapped_column(ForeignKey("nas.id"), index=True)
-    access_point_id: Mapped[int | None] = mapped_column(ForeignKey("access_point.id"))
+    nas_id: Mapped[int] = mapped_column(BigId)
+    access_point_id: Mapped[int | None] = mapped_column(BigId)
     session: Mapped[bytes] = mapped_column(LargeBinary(HASH_OCTETS))
     ordinal: Mapped[int] = mapped_column(Integer)
     started_at: Mapped[datetime]
@@ -129,6 +166,17 @@ class Leg(Base):
     octets_from_guest: Mapped[int] = mapped_column(BigInteger, default=0)
     octets_to_guest: Mapped[int] = mapped_column(BigInteger, default=0)
     terminate_cause: Mapped[int | None] = mapped_column(Integer)
+
+
+def is_counted() -> ColumnElement[bool]:
+    """The running visits, for those who count them."""
+    return and_(Visit.runs, Visit.nas_id > literal_column("0"))
+
+
+def not_heard_since(moment: datetime) -> ColumnElement[bool]:
+    """The visits that were neither let in nor reported on since `moment`."""
+    accepted_before = or_(Visit.accepted_at.is_(None), Visit.accepted_at < moment)
+    return and_(accepted_before, ~exists().where(Leg.visit_id == Visit.id, Leg.last_heard_at >= moment))
 
 
 class VoucherDevice(Base):
@@ -143,22 +191,31 @@ class VoucherDevice(Base):
 
 
 class Disconnect(Base):
-    """A visit that a NAS still has to be told to end; the RADIUS door sends these (RFC 5176)."""
+    """The outbox: what a NAS still has to be told of a visit. `due_at` is when to try, or when a sender's lease ends."""
 
     __tablename__ = "disconnect"
     __table_args__ = (
-        Index("uq_disconnect_pending", "visit_id", unique=True, sqlite_where=_is_pending, postgresql_where=_is_pending),
+        Index(
+            "uq_disconnect_pending",
+            "visit_id",
+            "kind",
+            unique=True,
+            sqlite_where=_is_pending,
+            postgresql_where=_is_pending,
+        ),
         Index("ix_disconnect_due", "due_at", sqlite_where=_is_pending, postgresql_where=_is_pending),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     visit_id: Mapped[int] = mapped_column(ForeignKey("visit.id", ondelete="CASCADE"))
     nas_id: Mapped[int] = mapped_column(ForeignKey("nas.id"))
-    cause: Mapped[CloseCause] = mapped_column(enum_column(CloseCause))
+    kind: Mapped[OrderKind] = mapped_column(enum_column(OrderKind), default=OrderKind.DISCONNECT)
+    cause: Mapped[CloseCause | None] = mapped_column(enum_column(CloseCause))
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     done_at: Mapped[datetime | None]
+    outcome: Mapped[Outcome | None] = mapped_column(enum_column(Outcome))
 
 
 @dataclass(frozen=True)
@@ -173,7 +230,7 @@ class Identifiers:
 
     def seal(self, keyring: Keyring) -> bytes:
         """Encrypted for the database."""
-        return keyring.encrypt(Purpose.SESSIONS, json.dumps(asdict(self)))
+        return keyring.encrypt(Purpose.SESSIONS, json.dumps(self.__dict__))
 
     @classmethod
     def unseal(cls, keyring: Keyring, sealed: bytes) -> "Identifiers":
@@ -194,49 +251,3 @@ def new_page_token() -> str:
 def hash_page_token(keyring: Keyring, token: str) -> bytes:
     """How a page token is stored."""
     return keyring.hash(Purpose.PAGES, token)
-
-
-def close(
-    session: Session, site: SiteRecord, visit: Visit, legs: Iterable[Leg], cause: CloseCause, now: datetime
-) -> None:
-    """Close a visit, free its place and write its entry in the connection log."""
-    visit.state = VisitState.CLOSED
-    visit.closed_at = now
-    visit.close_cause = cause
-    if visit.opened_at is None or visit.device is None:
-        return
-    legs = list(legs)
-    visit.log_reference = connection_log.record(
-        session,
-        site,
-        connection_log.Connection(
-            access_point_id=visit.access_point_id,
-            device=visit.device,
-            started_at=visit.opened_at,
-            seconds=sum(leg.seconds for leg in legs),
-            octets=sum(leg.octets_from_guest + leg.octets_to_guest for leg in legs),
-        ),
-        now,
-    )
-
-
-def reopen(session: Session, visit: Visit) -> None:
-    """Take back the closing of a visit whose NAS was out of touch, with its entry in the connection log."""
-    visit.state = VisitState.OPEN
-    visit.closed_at = visit.close_cause = None
-    connection_log.withdraw(session, visit.log_reference)
-    visit.log_reference = None
-
-
-def ask_disconnect(session: Session, visits: Iterable[Visit], cause: CloseCause, now: datetime) -> None:
-    """Put visits in the disconnect outbox, each once. The caller holds the visits' rows, so nobody else adds the same."""
-    by_id = {visit.id: visit for visit in visits}
-    if not by_id:
-        return
-    pending = session.scalars(
-        select(Disconnect.visit_id).where(Disconnect.visit_id.in_(by_id), Disconnect.done_at.is_(None))
-    )
-    for visit_id in by_id.keys() - set(pending):
-        session.add(
-            Disconnect(visit_id=visit_id, nas_id=by_id[visit_id].nas_id, cause=cause, created_at=now, due_at=now)
-        )

@@ -6,6 +6,7 @@
 import enum
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from hotspot.clock import end_of_site_day
 from hotspot.directory import SiteRecord
@@ -61,8 +62,7 @@ class Usage:
     running: frozenset[bytes] = frozenset()
 
 
-@dataclass(frozen=True)
-class DeviceFacts:
+class DeviceFacts(NamedTuple):
     """Who wants to be online; `returns` holds a place already or had one until just now, `swaps` takes another's."""
 
     hash: bytes
@@ -70,8 +70,7 @@ class DeviceFacts:
     swaps: bool = False
 
 
-@dataclass(frozen=True)
-class PlaceFacts:
+class PlaceFacts(NamedTuple):
     """Where: the limit of the access point, or of the site's pool where only the site is known, and who is on it now.
 
     Of the places `occupied`, `vacated` are held by devices that would give way to this one.
@@ -84,8 +83,7 @@ class PlaceFacts:
     vacated: int = 0
 
 
-@dataclass(frozen=True)
-class Granted:
+class Granted(NamedTuple):
     """Yes, within these limits; None means no limit. `displaces` says how many other devices have to give way."""
 
     seconds_left: int

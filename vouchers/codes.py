@@ -5,6 +5,7 @@ check character makes the weighted sum of all eleven vanish; since the weights a
 single wrong character and every swap of two characters is caught, the check character included.
 """
 
+import re
 import secrets
 import unicodedata
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 RANDOM_CHARACTERS = 10
 _POLYNOMIAL = 0b100101
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
+_CLEAN = re.compile(f"[{ALPHABET}]{{{RANDOM_CHARACTERS + 1}}}")
 _FORGIVEN = str.maketrans("OIL", "011")
 _IGNORED = {"-", "_", ".", " ", "\t", "\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212", "\u00ad", "\u200b"}
 
@@ -45,11 +47,15 @@ def _powers_of_root(count: int) -> list[int]:
 _WEIGHTS = _powers_of_root(RANDOM_CHARACTERS + 1)[1:]
 
 
+# For each of the ten places the product of its weight with each character.
+_PRODUCTS = [{character: _times(value, weight) for character, value in _VALUES.items()} for weight in _WEIGHTS]
+
+
 def check_character(random_part: str) -> str:
     """The character that completes `random_part`, ten characters of the alphabet."""
     total = 0
-    for character, weight in zip(random_part, _WEIGHTS, strict=True):
-        total ^= _times(_VALUES[character], weight)
+    for character, products in zip(random_part, _PRODUCTS, strict=True):
+        total ^= products[character]
     return ALPHABET[total]
 
 
@@ -68,10 +74,12 @@ class Code:
     @classmethod
     def parse(cls, text: str) -> "Code":
         """Read what a person typed: any case, spaces and hyphens anywhere, O for 0, I and L for 1. Mistyped if it is no code."""
-        plain = unicodedata.normalize("NFKC", text[:100]).upper()
-        value = "".join(c for c in plain if c not in _IGNORED).translate(_FORGIVEN)
-        if len(value) != RANDOM_CHARACTERS + 1 or any(c not in _VALUES for c in value):
-            raise Mistyped
+        value = text
+        if not _CLEAN.fullmatch(text):
+            plain = unicodedata.normalize("NFKC", text[:100]).upper()
+            value = "".join(c for c in plain if c not in _IGNORED).translate(_FORGIVEN)
+            if not _CLEAN.fullmatch(value):
+                raise Mistyped
         if check_character(value[:-1]) != value[-1]:
             raise Mistyped
         return cls(value)

@@ -41,6 +41,11 @@ class Terms:
     free: bool = False
 
     @property
+    def is_metered(self) -> bool:
+        """Whether use itself uses it up, and not only time that passes."""
+        return self.megabytes is not None or self.clock is Clock.ONLINE
+
+    @property
     def octets(self) -> int | None:
         """The volume in octets, None for no limit."""
         return None if self.megabytes is None else self.megabytes * MEGABYTE

@@ -74,6 +74,19 @@ def test_a_price_is_read_to_the_cent(surfpass_json: Json, price: str, shown: str
     assert added["price"] == shown
 
 
+def test_a_pass_says_who_enforces_what_its_gateways_do_not(surfpass: Surfpass, markt: str) -> None:
+    secret = ("--secret", "a secret of this test")
+    surfpass("nas", "add", "--name", "a", "--network", "10.0.0.1/32", "--make", "generic", "--site", markt, *secret)
+    surfpass("nas", "add", "--name", "b", "--network", "10.0.0.2/32", "--make", "hostapd", *secret)
+    limits = ("--clock", "first-use", "--minutes", "60", "--megabytes", "100", "--up-kbit", "1000")
+    said = surfpass(*PASS, *limits, "--site", markt).stdout.splitlines()
+    assert said[1:] == [
+        "Volume at Generic WISPr, hostapd: the PoP disconnects once accounting shows that it is used up.",
+        "Rate at hostapd: nobody enforces it.",
+    ]
+    assert len(surfpass(*PASS[:-1], "q", "--clock", "first-use", "--minutes", "60").stdout.splitlines()) == 1
+
+
 @pytest.mark.parametrize("price", ["4.905", "4,90", "free", "NaN", "Infinity"])
 def test_a_price_that_is_none_is_wrong_use(surfpass: Surfpass, price: str) -> None:
     surfpass(*PASS, "--clock", "first-use", "--minutes", "60", "--price", price, code=2)
@@ -173,7 +186,6 @@ def go_online(database: Database, keyring: Keyring, code: str) -> None:
             asked_at=now,
             reserved_at=now,
             opened_at=now,
-            last_heard_at=now,
         )
         session.add(visit)
         session.flush()

@@ -19,10 +19,15 @@ from hotspot.database import Database
 from hotspot.errors import SetupError
 from hotspot.keys import DataKey
 from hotspot.legal import LegalKind, LegalVersion, current_version
+from hotspot.place import AccessPoint, LoginWay, Nas, Site
 from hotspot.settings import Settings
-from tests.conftest import SECRET_KEY
+from sessions.connection_log import LogEntry
+from sessions.outbox import ask_disconnect_ids
+from sessions.visit import CloseCause, Leg, Visit, VisitState
+from tests.conftest import NOON, SECRET_KEY
 from tests.deploy.processes import inherited_environment
 from tests.postgres import PostgresServer
+from vouchers.passes import Pass
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -98,8 +103,75 @@ def test_migrations_go_up_down_and_up_again_with_data_in_the_tables(empty_databa
         installation.__dict__["settings"] = environment_free
         lay_out_demo(installation)
         installation.close()
+        add_guest(empty_database)
+        before = what_is_known(empty_database)
+        for revision in ("0004", "0003", "0002", "0001"):
+            downgrade(empty_database, revision)
+            upgrade(empty_database)
+            assert what_is_known(empty_database) == before, revision
         downgrade(empty_database, "base")
         assert inspect(empty_database.engine).get_table_names() == ["alembic_version"]
+
+
+def add_guest(database: Database) -> None:
+    """A guest online who has roamed and is to be sent away, and one of before with an entry in the log."""
+    with database.write() as session:
+        place = {"site_id": session.scalars(select(Site.id)).first(), "nas_id": session.scalars(select(Nas.id)).first()}
+        point, article = session.scalars(select(AccessPoint.id)).first(), session.scalars(select(Pass.id)).first()
+        entry = LogEntry(
+            site_id=place["site_id"],
+            access_point_id=point,
+            day=NOON.date(),
+            token=bytes(8),
+            started_at=NOON,
+            minutes=5,
+            octets=10**5,
+        )
+        session.add(entry)
+        session.flush()
+        shared = {"pass_id": article, "access_point_id": point, "way": LoginWay.VOUCHER, "asked_at": NOON, **place}
+        online = Visit(state=VisitState.OPEN, device=b"o" * 20, identifiers=b"sealed", opened_at=NOON, **shared)
+        gone = Visit(
+            state=VisitState.CLOSED,
+            device=b"g" * 20,
+            reserved_at=NOON,
+            closed_at=NOON,
+            close_cause=CloseCause.STOPPED,
+            log_reference=entry.reference,
+            page_token=b"p" * 20,
+            **shared,
+        )
+        session.add_all((online, gone))
+        session.flush()
+        for visit, count in ((online, 2), (gone, 1)):
+            session.add_all(
+                Leg(
+                    visit_id=visit.id,
+                    nas_id=place["nas_id"],
+                    access_point_id=point,
+                    session=b"s" * 20,
+                    ordinal=ordinal,
+                    started_at=NOON,
+                    last_heard_at=NOON,
+                    seconds=60,
+                    octets_to_guest=2**40,
+                )
+                for ordinal in range(count)
+            )
+        ask_disconnect_ids(session, [(online.id, online.nas_id)], CloseCause.REVOKED, NOON)
+
+
+def what_is_known(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """The rows of all tables of visits, but what the tables of before had no place for."""
+    anew = {"accepted_at"}
+    with database.read() as session:
+        return {
+            table.name: sorted(
+                (tuple(row) for row in session.execute(select(*(c for c in table.columns if c.name not in anew)))),
+                key=repr,
+            )
+            for table in (METADATA.tables[name] for name in ("visit", "leg", "log_entry", "disconnect"))
+        }
 
 
 def test_day_keys_are_in_tables_that_no_backup_holds(postgres_server: PostgresServer) -> None:

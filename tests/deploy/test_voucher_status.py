@@ -27,6 +27,7 @@ def visited(session: Session, place: Place, voucher: Voucher, minutes: int, octe
         state=state,
         device=f"device {minutes}".encode(),
         asked_at=NOON,
+        reserved_at=NOON,
         opened_at=NOON,
         closed_at=NOON + timedelta(minutes=minutes) if state is VisitState.CLOSED else None,
     )

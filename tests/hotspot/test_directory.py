@@ -28,7 +28,7 @@ class World:
 
     def locate(self, nas: str, called: str | None, identifier: str | None) -> str:
         """What a request is located as, in words: `site/access point`, `site/-`, `wrong SSID` or `nowhere`."""
-        found = self.directory.locate(self.nas[nas], called, identifier, NOON)
+        found = self.directory.locate(self.nas[nas], called, (identifier,) if identifier else (), NOON)
         if isinstance(found, Located):
             return f"{found.site.slug}/{found.access_point.name if found.access_point else '-'}"
         return "wrong SSID" if isinstance(found, WrongSsid) else "nowhere"
@@ -100,6 +100,14 @@ def test_a_request_is_located_by_what_it_names(
     world: World, nas: str, called: str | None, identifier: str | None, place: str
 ) -> None:
     assert world.locate(nas, called, identifier) == place
+
+
+def test_names_are_believed_in_their_order(world: World) -> None:
+    for names, point in ((("unknown", "garden-ap", "counter-ap"), "garden"), (("counter-ap", "garden-ap"), "counter")):
+        found = world.directory.locate(world.nas["free"], UNKNOWN, names, NOON)
+        assert isinstance(found, Located)
+        assert found.access_point is not None
+        assert found.access_point.name == point
 
 
 def test_an_old_network_name_is_valid_until_its_moment(world: World) -> None:

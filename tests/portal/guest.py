@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from flask.testing import FlaskClient
-from sqlalchemy import select, text
+from sqlalchemy import select, text, true
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -18,8 +18,11 @@ from hotspot.keys import Keyring
 from hotspot.legal import LegalKind, LegalVersion, NewText, publish
 from hotspot.mac import Mac
 from sessions.admit import Outcome, admit
+from sessions.closing import close
+from sessions.connection_log import Journal
+from sessions.held import hold, write_visits
 from sessions.tickets import possible_tickets
-from sessions.visit import CloseCause, Visit, close
+from sessions.visit import CloseCause, Visit
 from tests.factories import EARLIER, Place, a_login, a_mac, a_pass, a_place, directory, some_vouchers
 from vouchers.batches import Issued, Voucher
 from vouchers.passes import Clock, Pass
@@ -210,8 +213,11 @@ class Stage:
         """What the NAS reports, or house-keeping finds: nobody is online any more."""
         with self.database.write() as session:
             snapshot = directory(session, self.keyring)
-            for visit in session.scalars(select(Visit)):
-                close(session, snapshot.sites[visit.site_id], visit, (), cause, self.clock())
+            visits, journal = hold(session, true()), Journal(session)
+            for visit in visits:
+                close(journal, snapshot.sites[visit.site_id], visit, (), cause, self.clock())
+            write_visits(session, visits)
+            journal.write()
 
     def fail_inside(self, address: str) -> None:
         """Ask for a page while the database has lost its tables: a real failure in the middle of a view."""

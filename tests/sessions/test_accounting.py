@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
 from hotspot.place import Nas, SiteKind
-from sessions.accounting import Record, Report, Status, account
+from sessions.accounting import account
 from sessions.connection_log import LogEntry
+from sessions.records import Record, Report, Status
 from sessions.status import voucher_status
 from sessions.visit import CloseCause, Disconnect, Identifiers, Leg, Visit, VisitState
 from tests import factories
@@ -544,16 +545,18 @@ def test_what_is_online_after_its_end_is_put_in_the_outbox(world: World) -> None
     assert world.outbox() == []
     world.wait(seconds=1)
     world.interim(handle, 3600, f"session-{handle}")
+    world.keep_house()
     assert world.outbox() == [(handle, CloseCause.OVER)]
 
 
-def test_an_interim_of_a_revoked_voucher_is_put_in_the_outbox_again(world: World) -> None:
+def test_a_visit_that_runs_on_a_revoked_voucher_is_put_in_the_outbox_again(world: World) -> None:
     (code,) = world.vouchers(1)
     handle = world.go_online(code)
     world.revoke(code)
     with world.database.write() as session:
         session.execute(delete(Disconnect))
     world.interim(handle, 60, f"session-{handle}")
+    world.keep_house()
     assert world.outbox() == [(handle, CloseCause.REVOKED)]
 
 

@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from hotspot.directory import Located
 from hotspot.limits import Limit
 from hotspot.place import Grain, LoginWay, SiteKind
-from sessions.accounting import Status
 from sessions.admit import Admitted
 from sessions.login import Login
+from sessions.records import Status
 from sessions.visit import CloseCause, Identifiers, VisitState, VoucherDevice
 from tests import factories
 from tests.factories import a_mac
@@ -519,6 +520,23 @@ def test_where_only_the_site_is_known_its_pool_is_the_limit(make_world: MakeWorl
     assert world.visit(first.handle).access_point_id is None
 
 
+def test_who_returns_by_accounting_alone_counts_in_a_sites_pool(make_world: MakeWorld) -> None:
+    """What is remembered of the pool is from before they came back."""
+    world = make_world(SiteKind.MULTI, access_points=1, capacity=3, nas_site=True, grain=Grain.SITE)
+    here = Located(world.directory.sites[world.place.site.id], None)
+    *early, fourth, late = world.vouchers(5)
+    handles = [world.get_in(code, at_site=True) for code in early]
+    for handle in handles:
+        world.start(handle, located=here)
+    world.listen_for(minutes=16)
+    assert world.keep_house().silent == 3
+    world.get_in(fourth, at_site=True)
+    for handle in handles:
+        world.interim(handle, 960, located=here)
+    assert world.running() == 4
+    assert world.reason(late, at_site=True) is Reason.FULL
+
+
 def test_a_nas_never_heard_accounting_has_its_places_held_to_the_end(make_world: MakeWorld) -> None:
     world = make_world()
     with world.database.write() as session:
@@ -580,7 +598,7 @@ def test_fifty_logins_cost_as_many_queries_as_one(make_world: MakeWorld) -> None
             outcomes = world.admit(*logins)
         assert all(isinstance(outcome, Admitted) for outcome in outcomes)
         counts.append(round_trips(statements))
-    assert counts[0] == counts[1] <= 20
+    assert counts[1] <= counts[0] <= 20  # the first one counts the guests besides
 
 
 def test_fifty_tickets_cost_as_many_queries_as_one(make_world: MakeWorld) -> None:
@@ -594,7 +612,7 @@ def test_fifty_tickets_cost_as_many_queries_as_one(make_world: MakeWorld) -> Non
             outcomes = world.admit(*logins)
         assert all(isinstance(outcome, Admitted) for outcome in outcomes)
         counts.append(round_trips(statements))
-    assert counts[0] == counts[1] <= 20
+    assert counts[1] <= counts[0] <= 20  # the first one counts the guests besides
 
 
 def test_every_ways_logins_are_decided_in_one_batch(world: World) -> None:

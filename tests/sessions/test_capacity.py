@@ -16,10 +16,12 @@ from hotspot.keys import load_keyring, read_master_key
 from hotspot.mac import Mac
 from hotspot.place import AccessPoint, Nas, SiteKind
 from hotspot.settings import Settings
-from sessions.accounting import Record, Status, account
+from sessions.accounting import account
 from sessions.admit import Admitted, admit
 from sessions.login import Login
-from sessions.usage import lock_access_points, lock_vouchers
+from sessions.places import HeldPlaces, Overtaken, Places, Pool
+from sessions.records import Record, Status
+from sessions.usage import lock_vouchers
 from sessions.visit import Visit, VisitState
 from tests import factories
 from tests.conftest import NOON, SECRET_KEY
@@ -62,6 +64,7 @@ def work_off(work: Work, start: Event, results: "Queue[tuple[int, int]]") -> Non
     rng = random.Random(work.seed)
     granted = again = 0
     start.wait(30)
+    places = Places()
     for batch in in_batches(work.wishes, rng):
         logins = [
             Login(
@@ -77,7 +80,7 @@ def work_off(work: Work, start: Event, results: "Queue[tuple[int, int]]") -> Non
         for _ in range(MOST_ATTEMPTS):
             try:
                 with database.write() as session:
-                    outcomes = admit(session, keyring, logins, INTERIM, NOON)
+                    outcomes = admit(session, keyring, logins, INTERIM, NOON, places)
                     records = [
                         Record(nas, Status.START, NOON, outcome.handle, outcome.handle, located=login.located)
                         for login, outcome in zip(logins, outcomes, strict=True)
@@ -86,7 +89,7 @@ def work_off(work: Work, start: Event, results: "Queue[tuple[int, int]]") -> Non
                 with database.write() as session:
                     account(session, keyring, directory, records, NOON)
                 break
-            except (IntegrityError, DBAPIError):
+            except (IntegrityError, DBAPIError, Overtaken):
                 again += 1
                 time.sleep(rng.random() / 50)
         else:
@@ -189,7 +192,8 @@ def test_who_holds_places_and_vouchers_does_not_hold_up_accounting(world: World)
     handle = world.get_in(code)
     with world.database.write() as holder:
         lock_vouchers(holder, {world.voucher_id(code)})
-        lock_access_points(holder, {world.place.access_point.id})
+        point_id = world.place.access_point.id
+        HeldPlaces(holder, Places(), {Pool("access point", point_id, (point_id,))})
         with world.database.write() as session:
             session.execute(text("SET LOCAL lock_timeout = '2s'"))
             start = world.record(Status.START, handle)

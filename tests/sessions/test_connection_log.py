@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from hotspot.database import Database
 from hotspot.directory import SiteRecord
 from hotspot.keys import Keyring
-from sessions.connection_log import Connection, LogEntry, destroy_day_keys, record, withdraw
+from sessions.connection_log import Connection, Journal, LogEntry, destroy_day_keys
 from tests import factories
 from tests.conftest import NOON
 
@@ -33,8 +33,9 @@ def write(database: Database, site: SiteRecord, device: bytes = PHONE, now: date
     """Write an entry and return its token."""
     connection = replace(Connection(None, device, BEGAN, 754, 1_234_567), **told)  # type: ignore[arg-type]
     with database.write() as session:
-        reference = record(session, site, connection, now)
-        session.flush()
+        journal = Journal(session)
+        reference = journal.add(site, connection, now)
+        journal.write()
         return session.scalars(select(LogEntry.token).where(LogEntry.reference == reference)).one()
 
 
@@ -132,7 +133,9 @@ def test_day_keys_are_outside_of_what_is_backed_up(database: Database, sites: tu
 def test_privacy_mode_writes_nothing(database: Database, sites: tuple[SiteRecord, SiteRecord]) -> None:
     private = replace(sites[0], privacy_mode=True)
     with database.write() as session:
-        assert record(session, private, Connection(None, PHONE, BEGAN, 60, 1), NOON) is None
+        journal = Journal(session)
+        assert journal.add(private, Connection(None, PHONE, BEGAN, 60, 1), NOON) is None
+        journal.write()
     with database.read() as session:
         assert session.scalars(select(LogEntry)).all() == []
     assert stored_day_keys(database) == {}
@@ -140,9 +143,15 @@ def test_privacy_mode_writes_nothing(database: Database, sites: tuple[SiteRecord
 
 def test_a_withdrawn_entry_is_gone(database: Database, sites: tuple[SiteRecord, SiteRecord]) -> None:
     with database.write() as session:
-        first, second = (record(session, sites[0], Connection(None, PHONE, BEGAN, 60, 1), NOON) for _ in range(2))
-        withdraw(session, first)
-        withdraw(session, None)
+        journal = Journal(session)
+        first, second, third = (journal.add(sites[0], Connection(None, PHONE, BEGAN, 60, 1), NOON) for _ in range(3))
+        journal.withdraw(third)
+        journal.write()
+    with database.write() as session:
+        journal = Journal(session)
+        journal.withdraw(first)
+        journal.withdraw(None)
+        journal.write()
     with database.read() as session:
         assert session.scalars(select(LogEntry.reference)).all() == [second]
 

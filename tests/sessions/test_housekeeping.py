@@ -2,22 +2,23 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, text, update
 
 from hotspot import limits
 from hotspot.limits import Counted, Limit, LimitCounter
-from hotspot.place import Nas, SiteKind
-from sessions import housekeeping
+from hotspot.place import LoginWay, Nas, SiteKind
+from sessions import housekeeping, recheck
 from sessions.heartbeat import LONGEST_GAP, listening_since
 from sessions.housekeeping import LISTENER
 from sessions.status import voucher_status
 from sessions.usage import seconds_covered
-from sessions.visit import CloseCause, Visit, VisitState, VoucherDevice, hash_device
+from sessions.visit import CloseCause, Leg, Visit, VisitState, VoucherDevice, hash_device
 from tests.conftest import NOON
 from tests.factories import a_mac
 from tests.sessions.test_connection_log import stored_day_keys
@@ -281,6 +282,30 @@ def test_a_short_gap_is_no_outage(world: World) -> None:
         assert listening_since(session, "nobody", world.now) == world.now
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_whoever_is_heard_while_a_round_begins_is_not_silent(world: World) -> None:
+    """Accounting often changes the leg only: PostgreSQL, which looks at the visit's row again, does not see that."""
+    world.listen_for(hours=1)
+    handle, other = (world.go_online(world.voucher(), device) for device in (PHONE, LAPTOP))
+    world.listen_for(minutes=16)
+    heard: list[str] = []
+
+    def be_heard(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if "SKIP LOCKED" in statement and "leg.last_heard_at" in statement and not heard:
+            heard.append(statement)
+            with world.database.write() as session:
+                session.execute(
+                    update(Leg).where(Leg.visit_id == world.visit(handle).id).values(last_heard_at=world.now),
+                    execution_options={"synchronize_session": False},
+                )
+
+    event.listen(world.database.engine, "after_cursor_execute", be_heard)
+    assert world.keep_house().silent == 1
+    assert heard
+    assert world.visit(handle).runs
+    assert world.visit(other).close_cause is CloseCause.SILENCE
+
+
 # Reservations
 
 
@@ -354,7 +379,7 @@ def test_a_revoked_voucher_is_ended_even_if_its_outbox_was_forgotten(world: Worl
 
 def test_no_visit_waits_behind_a_full_round(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that run on come up every time; those that are over come after them and must have their turn too."""
-    monkeypatch.setattr(housekeeping, "ROWS_A_ROUND", 2)
+    monkeypatch.setattr(recheck, "PAGE", 2)
     for _ in range(5):
         world.go_online(world.voucher(Clock.ONLINE, minutes=1000))
     over = [world.go_online(world.voucher(Clock.ONLINE, minutes=1)) for _ in range(3)]
@@ -390,3 +415,92 @@ def test_the_day_of_a_free_pass_is_the_sites(world: World) -> None:
         assert (voucher.free_day, voucher.good_until) == (date(2026, 6, 15), datetime(2026, 6, 16, 2, tzinfo=UTC))
         assert voucher.free_device == hash_device(world.keyring, PHONE)
         assert session.scalars(select(Visit.voucher_id)).one() == voucher.id
+
+
+# What a round costs
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_round_reads_all_visits(world: World) -> None:
+    """Each statement of a round about visits is led by an index, such as that of those that run."""
+    world.listen_for(hours=1)
+    world.go_online(world.voucher(Clock.ONLINE, minutes=60))
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(world.database.engine, "before_cursor_execute", note)
+    closed_visit(world)
+    world.wait(hours=49)
+    asked.clear()
+    world.keep_house()
+    event.remove(world.database.engine, "before_cursor_execute", note)
+    plans = plans_of(world, [one for one in asked if "visit" in one[0]])
+    assert len(plans) > 8
+    assert [(plan, statement) for statement, plan in plans if reads_all_visits(plan)] == []
+    for statement, _ in plans_of(world, [("SELECT * FROM visit WHERE state = 'open' ORDER BY id", ())]):
+        assert reads_all_visits(dict(plans_of(world, [(statement, ())]))[statement])
+
+
+def plans_of(world: World, asked: list[tuple[str, Any]]) -> list[tuple[str, list[str]]]:
+    """Each statement with the lines of its plan on SQLite."""
+    with world.database.read() as session:
+        explain = session.connection().exec_driver_sql
+        return [
+            (statement, [row[3] for row in explain(f"EXPLAIN QUERY PLAN {statement}", parameters)])
+            for statement, parameters in asked
+            if statement.split()[0] in {"SELECT", "UPDATE", "DELETE"} and not isinstance(parameters, list)
+        ]
+
+
+def reads_all_visits(plan: list[str]) -> bool:
+    """Whether a plan goes through the whole table; to go through a partial index is to go through those that it holds."""
+    return any(
+        line == "SCAN visit" or line.startswith("SEARCH visit USING INTEGER PRIMARY KEY (rowid>") for line in plan
+    )
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_postgresql_finds_those_that_run_by_their_index(world: World) -> None:
+    world.listen_for(hours=1)
+    add_closed_visits(world, 3000)
+    world.go_online(world.voucher(Clock.ONLINE, minutes=60))
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        asked.append((statement, parameters))
+
+    with world.database.write() as session:
+        session.execute(text("ANALYZE visit"))
+    event.listen(world.database.engine, "before_cursor_execute", note)
+    world.keep_house()
+    event.remove(world.database.engine, "before_cursor_execute", note)
+    running = [one for one in asked if "FROM visit" in one[0] and "visit.runs" in one[0]]
+    assert len(running) >= 3
+    with world.database.read() as session:
+        for statement, parameters in running:
+            plan = "\n".join(session.connection().exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+            assert "Seq Scan on visit" not in plan, f"{statement}\n{plan}"
+            assert "visit_pkey" not in plan, f"{statement}\n{plan}"
+
+
+def add_closed_visits(world: World, count: int) -> None:
+    """So many visits that have just closed."""
+    with world.database.write() as session:
+        session.add_all(
+            Visit(
+                site_id=world.place.site.id,
+                nas_id=world.place.nas.id,
+                pass_id=world.place.article.id,
+                way=LoginWay.TICKET,
+                state=VisitState.CLOSED,
+                device=number.to_bytes(20),
+                asked_at=world.now,
+                reserved_at=world.now,
+                closed_at=world.now,
+                close_cause=CloseCause.STOPPED,
+                identifiers=None,
+            )
+            for number in range(count)
+        )

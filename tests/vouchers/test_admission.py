@@ -222,7 +222,12 @@ usages = st.builds(
 )
 devices = st.builds(DeviceFacts, hash=st.just(PHONE), returns=st.booleans(), swaps=st.booleans())
 places = st.builds(
-    PlaceFacts, site=st.just(SITE), capacity=st.integers(0, 5), occupied=st.integers(0, 7), soft=st.booleans()
+    PlaceFacts,
+    site=st.just(SITE),
+    capacity=st.integers(0, 5),
+    occupied=st.integers(0, 7),
+    soft=st.booleans(),
+    vacated=st.just(0),
 )
 
 

@@ -19,7 +19,7 @@ from hotspot.mac import Mac
 from hotspot.nas import NewNas, add_nas
 from hotspot.people import Role, User, add_user
 from hotspot.place import Customer, LoginWay, Nas, Site, SiteKind, announce_change
-from hotspot.settings import Settings
+from hotspot.settings import Settings, split_bind
 from vouchers.batches import issue
 from vouchers.passes import Clock, NewPass, Terms, add_pass, find_pass
 
@@ -75,9 +75,9 @@ def demo_of(installation: Installation) -> Demo | None:
         return None
     with installation.write() as work:
         nas = work.session.scalar(select(Nas).where(Nas.public_id == demo.nas_id, Nas.retired_at.is_(None)))
-        addresses = [installation.settings.demo_ap_bind]
-        if nas and nas.gateway_addresses != addresses:
-            nas.gateway_addresses = addresses
+        addresses, coa_port = [installation.settings.demo_ap_bind], _coa_port(installation.settings)
+        if nas and (nas.gateway_addresses, nas.coa_port) != (addresses, coa_port):
+            nas.gateway_addresses, nas.coa_port = addresses, coa_port
             announce_change(work.session)
     return demo if nas else None
 
@@ -179,8 +179,14 @@ def _add_nas(work: Work, demo: Demo, settings: Settings) -> Nas:
         gateway_addresses=(settings.demo_ap_bind,),
         nas_identifier=demo.nas_identifier,
         logins=(LoginWay.TICKET, LoginWay.VOUCHER),
+        coa_port=_coa_port(settings),
     )
     return add_nas(work.session, COMMAND_LINE, work.keyring, new, None, work.now)
+
+
+def _coa_port(settings: Settings) -> int:
+    """Where the software access point takes Disconnect-Requests: the UDP port of the same number as its TCP port."""
+    return split_bind(settings.demo_ap_bind)[1]
 
 
 def _password() -> str:

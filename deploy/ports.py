@@ -3,6 +3,7 @@
 import errno
 import socket
 from collections.abc import Callable
+from typing import TypeVar
 
 from hotspot.errors import SetupError
 from hotspot.settings import Settings, split_bind
@@ -10,20 +11,30 @@ from radius import sockets
 
 _BACKLOG = 1024
 
+Bound = TypeVar("Bound")
+
 
 def bind_portal(settings: Settings) -> socket.socket:
     """The portal's listening TCP socket; SetupError when it cannot be had."""
     return _named("SURFPASS_PORTAL_BIND", settings.portal_bind, lambda: listen(*split_bind(settings.portal_bind)))
 
 
-def bind_radius_authentication(settings: Settings) -> socket.socket:
-    """The UDP socket for authentication; SetupError when it cannot be had."""
-    return _bind_radius("SURFPASS_RADIUS_AUTH_PORT", settings.radius_bind, settings.radius_auth_port)
+def bind_radius_authentication(settings: Settings, workers: int) -> list[socket.socket]:
+    """UDP sockets for authentication, one for each worker; a single one where the kernel cannot deal packets out.
+
+    SetupError when they cannot be had.
+    """
+    return _bind_radius("SURFPASS_RADIUS_AUTH_PORT", settings.radius_bind, settings.radius_auth_port, workers)
 
 
-def bind_radius_accounting(settings: Settings) -> socket.socket:
-    """The UDP socket for accounting; SetupError when it cannot be had."""
-    return _bind_radius("SURFPASS_RADIUS_ACCT_PORT", settings.radius_bind, settings.radius_acct_port)
+def bind_radius_accounting(settings: Settings, workers: int) -> list[socket.socket]:
+    """The same for accounting."""
+    return _bind_radius("SURFPASS_RADIUS_ACCT_PORT", settings.radius_bind, settings.radius_acct_port, workers)
+
+
+def bind_metrics(settings: Settings) -> socket.socket:
+    """The listening TCP socket for metrics; SetupError when it cannot be had."""
+    return _named("SURFPASS_METRICS_BIND", settings.metrics_bind, lambda: listen(*split_bind(settings.metrics_bind)))
 
 
 def require_free_demo_port(settings: Settings) -> None:
@@ -56,11 +67,12 @@ def adopt(fd: int) -> socket.socket:
         raise SetupError("bad-fd", f"File descriptor {fd} is not a socket.") from error
 
 
-def _bind_radius(setting: str, host: str, port: int) -> socket.socket:
-    return _named(setting, f"{host} port {port}", lambda: sockets.bind(host, port), more="SURFPASS_RADIUS_BIND")
+def _bind_radius(setting: str, host: str, port: int, workers: int) -> list[socket.socket]:
+    where = f"{host} port {port}"
+    return _named(setting, where, lambda: sockets.bind_group(host, port, workers), more="SURFPASS_RADIUS_BIND")
 
 
-def _named(setting: str, where: str, bind: Callable[[], socket.socket], more: str = "") -> socket.socket:
+def _named(setting: str, where: str, bind: Callable[[], Bound], more: str = "") -> Bound:
     try:
         return bind()
     except OSError as error:

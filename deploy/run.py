@@ -6,11 +6,13 @@ from contextlib import ExitStack
 import click
 
 from deploy import ports
+from deploy.children import Part
 from deploy.demo import Demo, demo_of, is_empty, lay_out_demo
 from deploy.demo_screen import demo_screen
 from deploy.installation import Installation
 from deploy.migrate import migrate
-from deploy.supervisor import Part, supervise
+from deploy.radius_workers import WorkerSockets
+from deploy.supervisor import supervise
 from hotspot.settings import Settings, split_bind
 
 
@@ -20,8 +22,8 @@ def run(installation: Installation, *, with_demo: bool) -> None:
     migrate(settings)
     with ExitStack() as open_sockets:
         portal = open_sockets.enter_context(ports.bind_portal(settings))
-        authentication = open_sockets.enter_context(ports.bind_radius_authentication(settings))
-        accounting = open_sockets.enter_context(ports.bind_radius_accounting(settings))
+        radius = open_sockets.enter_context(WorkerSockets(settings))
+        metrics = open_sockets.enter_context(ports.bind_metrics(settings)) if settings.metrics_bind else None
         demo = _demo(installation) if with_demo else None
         if demo:
             ports.require_free_demo_port(settings)
@@ -30,12 +32,10 @@ def run(installation: Installation, *, with_demo: bool) -> None:
         installation.close()
         parts = [
             Part("portal", ("portal", "--fd", str(portal.fileno())), (portal.fileno(),)),
-            Part(
-                "radius",
-                ("radius", "--auth-fd", str(authentication.fileno()), "--acct-fd", str(accounting.fileno())),
-                (authentication.fileno(), accounting.fileno()),
-            ),
+            *radius.parts(),
             Part("housekeeping", ("housekeeping",)),
+            Part("disconnects", ("disconnects",)),
+            *([Part("metrics", ("metrics", "--fd", str(metrics.fileno())), (metrics.fileno(),))] if metrics else []),
             *([Part("demo-ap", ("demo-ap", "--site", demo.site_slug), stops_first=True)] if demo else []),
         ]
         supervise(parts, installation.config, lambda: _portal_answers(settings), lambda: click.echo(screen))

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from hotspot.errors import SetupError
@@ -22,7 +22,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SURFPASS_", frozen=True, extra="ignore")
 
-    data_dir: Path = Field(default_factory=_user_data_dir, description="Folder for the database and the keys.")
+    data_dir: Path = Field(
+        default_factory=_user_data_dir,
+        description="Folder for the database, the keys, and spool/, metrics/ and trace/ of RADIUS.",
+    )
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data folder.")
     database_url_file: Path | None = Field(None, description="File that holds the database URL.")
     secret_key: str = Field("", description="Master key, 32 characters or more; empty means a file in the data folder.")
@@ -34,7 +37,9 @@ class Settings(BaseSettings):
     radius_bind: str = Field("127.0.0.1", description="Address RADIUS listens on; 0.0.0.0 or :: for all.")
     radius_auth_port: int = Field(1812, ge=1, le=65535, description="UDP port of authentication.")
     radius_acct_port: int = Field(1813, ge=1, le=65535, description="UDP port of accounting.")
+    radius_workers: int = Field(0, ge=0, le=64, description="RADIUS worker processes; 0 follows database and cores.")
     interim_seconds: int = Field(300, ge=60, le=3600, description="Acct-Interim-Interval asked of a NAS, in seconds.")
+    metrics_bind: str = Field("127.0.0.1:9464", description="host:port Prometheus asks for metrics; empty: none.")
     demo_ap_bind: str = Field("127.0.0.1:3990", description="host:port of the demo's software access point.")
     operator_name: str = Field("Hotspot operator", description="Provider named on the portal page.")
     product_name: str = Field("Public hotspot", description="Product named on the portal page.")
@@ -54,9 +59,11 @@ class Settings(BaseSettings):
                     raise ValueError(f"SURFPASS_{name.upper()}_FILE names an empty file")
         return values
 
-    @field_validator("portal_bind", "demo_ap_bind")
+    @field_validator("portal_bind", "demo_ap_bind", "metrics_bind")
     @classmethod
-    def _bind_is_host_and_port(cls, bind: str) -> str:
+    def _bind_is_host_and_port(cls, bind: str, info: ValidationInfo) -> str:
+        if not bind and info.field_name == "metrics_bind":
+            return bind
         try:
             split_bind(bind)
         except SetupError as error:

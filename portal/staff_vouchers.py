@@ -100,8 +100,8 @@ def revoke_voucher(voucher_id: str) -> Response:
         end_visits(session, found.id, CloseCause.REVOKED, now)
     flash(
         _(
-            "Voucher %(serial)s is revoked: new sign-ins with it have stopped. Whoever is online with it is queued to be "
-            "disconnected.",
+            "Voucher %(serial)s is revoked: new sign-ins with it have stopped. Whoever is online with it is disconnected "
+            "within seconds where the gateway allows it.",
             serial=found.serial,
         ),
         "good",

@@ -114,7 +114,7 @@ REFUSALS: dict[Reason, Words] = {
 
 CAN_SWAP = Words(
     _l("This voucher is in use on another device"),
-    _l("You can use it here instead. The other device then loses its place."),
+    _l("You can use it here instead. The other device then goes offline, within seconds where its hotspot allows it."),
 )
 
 FAILURES: dict[Failure, Words] = {

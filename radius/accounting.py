@@ -6,13 +6,16 @@ from datetime import UTC, datetime, timedelta
 from pyrad.packet import AccountingRequest, StatusServer
 from sqlalchemy.orm import Session
 
-from hotspot.directory import Directory, Located
+from hotspot.directory import Directory, Located, NasRecord
 from hotspot.keys import Keyring
+from hotspot.nas_changes import note_old_secret
 from radius.clients import Request
 from radius.makes import MAKES
 from radius.packet import Cause, Discarded, Packet
+from radius.place import Place
 from radius.replies import CLASS_PREFIX, Reply, acknowledge, status
-from sessions.accounting import Record, Status, account
+from sessions.accounting import account
+from sessions.records import Record, Status
 
 CODES = (AccountingRequest, StatusServer)
 _CHILLISPOT = 14559
@@ -23,48 +26,65 @@ _VIEW_OF_GUEST = 2
 _CLOCK_TOLERANCE = timedelta(seconds=60)
 _LONGEST_DELAY_SECONDS = 86_400
 _LONGEST_TEXT = 253
-# What the database's counters hold; no honest counter comes near.
-_LARGEST_COUNTER = 2**62
+_STATUS = {int(one): one for one in Status}
+# A petabyte: no honest counter comes near, and the sums of very many still fit the database's 64 bits.
+_LARGEST_COUNTER = 2**50
 
 
 def answer_batch(
     session: Session, keyring: Keyring, directory: Directory, requests: Sequence[Request], now: datetime
 ) -> list[Reply]:
-    """Record a batch; the acknowledgements may leave once the caller's transaction has committed."""
-    records = [read_record(request, directory, now) for request in requests if request.packet.code != StatusServer]
-    account(session, keyring, directory, [record for record in records if record], now)
-    return [
-        Reply(status(request.decoded, accounting=True), "status")
-        if request.packet.code == StatusServer
-        else Reply(acknowledge(request.decoded), "acknowledged")
-        for request in requests
-    ]
+    """Record a batch that was read; the acknowledgements may leave once the caller's transaction has committed."""
+    account(session, keyring, directory, [r.told for r in requests if isinstance(r.told, Record)], now)
+    note_old_secret(session, {request.nas.id for request in requests if request.by_old_secret}, now)
+    return [acknowledgement(request) for request in requests]
 
 
-def read_record(request: Request, directory: Directory, now: datetime) -> Record | None:
-    """What an Accounting-Request reports; None for a kind of report we keep nothing of. Discarded for a bad attribute."""
-    packet = request.packet
+def acknowledgement(request: Request) -> Reply:
+    """The answer to an Accounting-Request or a Status-Server."""
+    if request.packet.code == StatusServer:
+        return Reply(status(request, accounting=True), "status")
+    return Reply(acknowledge(request), "acknowledged")
+
+
+def read(request: Request, place: Place, now: datetime) -> Record | None:
+    """What an Accounting-Request reports; None for a Status-Server and for a kind of report we keep nothing of."""
+    if request.packet.code == StatusServer:
+        return None
+    return read_record(request.packet, request.nas, request.source, place, now)
+
+
+def read_record(
+    packet: Packet, nas: NasRecord, source: str, place: Place, arrived: datetime, *, late: bool = False
+) -> Record | None:
+    """What a packet reports; None for what we keep nothing of. Discarded for a bad attribute.
+
+    `late`: it has waited since it arrived, and other requests may have been taken before it.
+    """
     number = packet.integer("Acct-Status-Type")
     if number is None:
         raise Discarded(Cause.BAD_ATTRIBUTE)
-    if number not in set(Status):
+    status_type = _STATUS.get(number)
+    if status_type is None:
         return None
-    located = directory.locate(request.nas, packet.text("Called-Station-Id"), packet.text("NAS-Identifier"), now)
-    from_guest, to_guest = _octets(packet, guest_view=MAKES[request.nas.make].guest_view)
+    located = place.locate(nas, packet, arrived)
+    from_guest, to_guest = _octets(packet, guest_view=MAKES[nas.make].guest_view)
     return Record(
-        nas=request.nas,
-        status=Status(number),
-        at=_moment(packet, now),
+        nas=nas,
+        status=status_type,
+        at=_moment(packet, arrived),
         acct_session_id=(packet.text("Acct-Session-Id") or "")[:_LONGEST_TEXT],
         handle=_handle(packet),
         user_name=packet.text("User-Name") or "",
         device=packet.device,
         located=located if isinstance(located, Located) else None,
-        nas_address=request.datagram.source[0],
+        nas_address=source,
         framed_address=packet.address("Framed-IP-Address"),
         seconds=packet.integer("Acct-Session-Time") or 0,
         octets_from_guest=from_guest,
         octets_to_guest=to_guest,
+        wraps="Acct-Input-Gigawords" not in packet and "Acct-Output-Gigawords" not in packet,
+        arrived=arrived if late else None,
         terminate_cause=min(packet.integer("Acct-Terminate-Cause") or 0, 0xFFFF) or None,
     )
 
@@ -85,7 +105,8 @@ def _gigawords(packet: Packet, octets: str, gigawords: str) -> int:
 
 def _moment(packet: Packet, now: datetime) -> datetime:
     """When it happened: arrival less Acct-Delay-Time, or the Event-Timestamp (RFC 2869 §5.3) if that agrees with it."""
-    told = now - timedelta(seconds=min(packet.integer("Acct-Delay-Time") or 0, _LONGEST_DELAY_SECONDS))
+    delay = packet.integer("Acct-Delay-Time")
+    told = now - timedelta(seconds=min(delay, _LONGEST_DELAY_SECONDS)) if delay else now
     stamp = packet.integer("Event-Timestamp")
     event = datetime.fromtimestamp(stamp, UTC) if stamp is not None else told
     return event if abs(event - told) <= _CLOCK_TOLERANCE else told

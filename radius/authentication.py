@@ -7,50 +7,34 @@ from pyrad.packet import AccessRequest, StatusServer
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from hotspot.directory import Directory, Located, Nowhere, WrongSsid
+from hotspot.directory import Located, Nowhere, WrongSsid
 from hotspot.keys import Keyring
+from hotspot.nas_changes import note_old_secret
 from hotspot.place import MessageAuthenticatorPolicy, Nas, announce_change
 from radius.clients import Request
 from radius.credentials import read_proof
 from radius.makes import MAKES
-from radius.replies import Reply, accept, reject, status
+from radius.packet import MOST_OCTETS, Packet
+from radius.place import Place
+from radius.replies import ROOM_FOR_LIMITS, Reply, accept, reject, status
 from sessions.admit import Admitted, admit
 from sessions.login import Login
+from sessions.places import Places
 from vouchers.admission import Reason, Refused
 
 CODES = (AccessRequest, StatusServer)
 
 
-def answer_batch(
-    session: Session,
-    keyring: Keyring,
-    directory: Directory,
-    requests: Sequence[Request],
-    interim_seconds: int,
-    now: datetime,
-) -> list[Reply]:
-    """Decide a batch of Access-Requests; the replies may leave once the caller's transaction has committed."""
-    read = [_read(request, directory, now) for request in requests]
-    logins = [login for login in read if isinstance(login, Login)]
-    outcomes = iter(admit(session, keyring, logins, interim_seconds, now))
-    _latch_signatures(session, requests, now)
-    return [
-        _reply(request, next(outcomes) if isinstance(one, Login) else one)
-        for request, one in zip(requests, read, strict=True)
-    ]
-
-
-def _read(request: Request, directory: Directory, now: datetime) -> Login | Refused | None:
+def read(request: Request, place: Place, now: datetime) -> Login | Refused | None:
     """What an Access-Request asks: a login, or why it cannot be one; None for a Status-Server."""
     packet = request.packet
     if packet.code == StatusServer:
         return None
     user_name = packet.text("User-Name")
-    proof = read_proof(packet, request.decoded)
-    identified = any(name in packet for name in ("NAS-IP-Address", "NAS-IPv6-Address", "NAS-Identifier"))
-    if not user_name or len(user_name) > 253 or proof is None or not identified or "EAP-Message" in packet:
+    proof = read_proof(packet, request.secret)
+    if not user_name or len(user_name) > 253 or proof is None or not _is_in_order(packet):
         return Refused(Reason.BAD_REQUEST)
-    located = directory.locate(request.nas, packet.text("Called-Station-Id"), packet.text("NAS-Identifier"), now)
+    located = place.locate(request.nas, packet, now)
     if not isinstance(located, Located):
         return _misplaced(located)
     return Login(
@@ -59,9 +43,35 @@ def _read(request: Request, directory: Directory, now: datetime) -> Login | Refu
         user_name=user_name,
         proof=proof,
         device=packet.device,
-        nas_address=request.datagram.source[0],
+        nas_address=request.source,
         framed_address=packet.address("Framed-IP-Address"),
+        acct_session_id=packet.text("Acct-Session-Id"),
     )
+
+
+def answer_batch(
+    session: Session,
+    keyring: Keyring,
+    places: Places,
+    requests: Sequence[Request],
+    interim_seconds: int,
+    now: datetime,
+) -> list[Reply]:
+    """Decide a batch of Access-Requests that were read; the replies may leave once the caller's transaction has committed."""
+    logins = [request.told for request in requests if isinstance(request.told, Login)]
+    outcomes = iter(admit(session, keyring, logins, interim_seconds, now, places))
+    _latch_signatures(session, requests, now)
+    note_old_secret(session, {request.nas.id for request in requests if request.by_old_secret}, now)
+    return [
+        _reply(request, next(outcomes) if isinstance(request.told, Login) else request.told) for request in requests
+    ]
+
+
+def _is_in_order(packet: Packet) -> bool:
+    """Whether it says which NAS it is from, is not EAP, which we have not, and leaves room for an answer."""
+    if "EAP-Message" in packet or len(packet.proxy_states) > MOST_OCTETS - ROOM_FOR_LIMITS:
+        return False
+    return "NAS-IP-Address" in packet or "NAS-Identifier" in packet or "NAS-IPv6-Address" in packet
 
 
 def _misplaced(found: WrongSsid | Nowhere) -> Refused:
@@ -77,9 +87,9 @@ def _latch_signatures(session: Session, requests: Sequence[Request], now: dateti
         announce_change(session)
 
 
-def _reply(request: Request, outcome: Admitted | Refused | None) -> Reply:
-    if outcome is None:
-        return Reply(status(request.decoded, accounting=False), "status")
+def _reply(request: Request, outcome: object) -> Reply:
+    if isinstance(outcome, Admitted):
+        return Reply(accept(request, MAKES[request.nas.make], outcome), "accepted")
     if isinstance(outcome, Refused):
-        return Reply(reject(request.decoded, outcome.reason), outcome.reason)
-    return Reply(accept(request.decoded, MAKES[request.nas.make], outcome), "accepted")
+        return Reply(reject(request, outcome.reason), outcome.reason)
+    return Reply(status(request, accounting=False), "status")

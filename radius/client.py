@@ -14,6 +14,7 @@ from pyrad.packet import (
     AccountingResponse,
     AcctPacket,
     AuthPacket,
+    Packet,
 )
 
 from hotspot.errors import SurfpassError
@@ -103,7 +104,7 @@ class RadiusClient:
             _add(request, name, value)
         # RFC 2865 §4.4: who cannot answer an Access-Challenge takes it for a reject.
         reply = self._exchange(request, self.auth_port, (AccessAccept, AccessReject, AccessChallenge))
-        return AccessReply(reply.code == AccessAccept, _decoded(reply))
+        return AccessReply(reply.code == AccessAccept, decoded(reply))
 
     def account(self, attributes: Attributes) -> bool:
         """Send an Accounting-Request; returns whether the server has acknowledged it."""
@@ -175,7 +176,8 @@ def _verified(
         return None
 
 
-def _decoded(reply: AuthPacket | AcctPacket) -> Mapping[str, tuple[Value, ...]]:
+def decoded(reply: Packet) -> Mapping[str, tuple[Value, ...]]:
+    """All values of each attribute of a packet that the dictionary knows, by name."""
     attributes: dict[str, tuple[Value, ...]] = {}
     for name in reply.keys():  # noqa: SIM118 -- pyrad's keys() gives names, iterating gives codes
         if isinstance(name, str):

@@ -4,9 +4,10 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from pyrad.packet import AuthPacket, PacketError
-
 from radius.packet import Packet
+from radius.signatures import reveal
+
+_LONGEST_PASSWORD = 128
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,17 +35,14 @@ class Chap:
         return hmac.compare_digest(self.response, expected)
 
 
-def read_proof(packet: Packet, decoded: AuthPacket) -> Pap | Chap | None:
+def read_proof(packet: Packet, secret: bytes) -> Pap | Chap | None:
     """The proof that a packet carries; None where it carries both, neither or a broken one, which RFC 2865 §4.1 forbids."""
-    pap, chap = packet.first("User-Password"), packet.first("CHAP-Password")
-    if (pap is None) == (chap is None):
+    hidden, chap = packet.first("User-Password"), packet.first("CHAP-Password")
+    if (hidden is None) == (chap is None):
         return None
     if chap is not None:
         challenge = packet.first("CHAP-Challenge") or packet.authenticator
         return Chap(chap[:1], chap[1:], challenge) if len(chap) == 17 else None
-    if not pap or len(pap) > 128:
+    if not hidden or len(hidden) > _LONGEST_PASSWORD or len(hidden) % 16:
         return None
-    try:
-        return Pap(decoded.PwDecrypt(pap))
-    except PacketError:
-        return None
+    return Pap(reveal(hidden, packet.authenticator, secret).decode("utf-8", "ignore"))

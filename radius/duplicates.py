@@ -1,61 +1,61 @@
 """The duplicate cache (RFC 5080 §2.2.2): a request sent again gets the same answer again, byte for byte."""
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from sys import intern
 
 from radius.packet import Cause, Discarded, Packet
-from radius.sockets import Datagram
 
 LIFE_SECONDS = 40.0  # CoovaChilli sends for 4 x 10 s
-MOST_ENTRIES = 100_000
+# A generation of entries: 250 NAS with all 256 Identifiers in use; two are kept.
+MOST_ENTRIES = 65_536
 
-Key = tuple[tuple[str, int], int, int]
+# The address once for all; then port, code and Identifier.
+Key = tuple[str, int]
 
 
-@dataclass
-class _Entry:
-    authenticator: bytes
-    since: float
-    reply: bytes | None = None
+class Entry:
+    """A request that was taken in. Whoever answers it, in whatever thread, stores the reply here, or forgets it."""
+
+    __slots__ = ("authenticator", "forgotten", "reply", "since")
+
+    def __init__(self, authenticator: bytes, since: float) -> None:
+        self.authenticator, self.since = authenticator, since
+        self.reply: bytes | None = None
+        self.forgotten = False
+
+    @property
+    def is_in_work(self) -> bool:
+        """Whether it is neither answered nor given up."""
+        return self.reply is None and not self.forgotten
+
+    def repeats(self, authenticator: bytes, now: float) -> bool:
+        """Whether a request with this authenticator is the same one again."""
+        return self.authenticator == authenticator and not self.forgotten and now - self.since <= LIFE_SECONDS
 
 
 class DuplicateCache:
-    """What one socket has been asked lately. `now` is monotonic seconds throughout."""
+    """What one socket has been asked lately; for one thread. `now` is monotonic seconds throughout."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[Key, _Entry] = OrderedDict()
+        self._young: dict[Key, Entry] = {}
+        self._old: dict[Key, Entry] = {}
+        self._turned = 0.0
 
-    def look_up(self, datagram: Datagram, packet: Packet, now: float) -> bytes | None:
-        """The stored reply to a repeated request, None for a new one, which is in work from now on.
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def look_up(self, source: tuple[str, int], packet: Packet, now: float) -> bytes | Entry:
+        """The stored reply to a repeated request, or the entry of a new one, which is in work from now on.
 
         Discarded for a repeated one still in work. Another authenticator under the same key means a new request.
         """
-        self._forget_old(now)
-        key = self._key(datagram, packet)
-        entry = self._entries.get(key)
-        if entry and entry.authenticator == packet.authenticator:
+        if now - self._turned > LIFE_SECONDS or len(self._young) >= MOST_ENTRIES:
+            self._young, self._old, self._turned = {}, self._young, now
+        host, port = source
+        key = (intern(host), port << 16 | packet.code << 8 | packet.identifier)
+        entry = self._young.get(key) or self._old.get(key)
+        if entry and entry.repeats(packet.authenticator, now):
             if entry.reply is None:
                 raise Discarded(Cause.IN_WORK)
             return entry.reply
-        self._entries.pop(key, None)
-        self._entries[key] = _Entry(packet.authenticator, now)
-        return None
-
-    def store(self, datagram: Datagram, packet: Packet, reply: bytes | None) -> None:
-        """Keep the reply to a request; None forgets the request, so that a repetition is tried anew."""
-        key = self._key(datagram, packet)
-        if reply is None:
-            self._entries.pop(key, None)
-        elif key in self._entries:
-            self._entries[key].reply = reply
-
-    @staticmethod
-    def _key(datagram: Datagram, packet: Packet) -> Key:
-        return datagram.source, packet.code, packet.identifier
-
-    def _forget_old(self, now: float) -> None:
-        while self._entries:
-            key, entry = next(iter(self._entries.items()))
-            if now - entry.since <= LIFE_SECONDS and len(self._entries) <= MOST_ENTRIES:
-                return
-            del self._entries[key]
+        fresh = self._young[key] = Entry(packet.authenticator, now)
+        return fresh

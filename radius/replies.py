@@ -1,22 +1,30 @@
 """Answers: Access-Accept with the limits of the NAS's make, Access-Reject with a sentence, and the plain acknowledgements."""
 
-from dataclasses import dataclass
+import struct
+from functools import cache, lru_cache
+from typing import NamedTuple
 
-from pyrad.packet import AccessAccept, AccessReject, AccountingResponse, AcctPacket, AuthPacket
+from pyrad.packet import AccessAccept, AccessReject, AccountingResponse, AuthPacket
 
-from radius.makes import Make
+from radius.clients import Request
+from radius.makes import MAKES, Attributes, Make
+from radius.packet import HEADER_LENGTH, load_dictionary
+from radius.signatures import seal
 from sessions.admit import Admitted
-from vouchers.admission import MOST_SECONDS, Reason
+from vouchers.admission import MOST_SECONDS, Granted, Reason
 
 
-@dataclass(frozen=True, repr=False)
-class Reply:
+class Reply(NamedTuple):
     """An answer ready to leave, and what it says, for counting."""
 
     octets: bytes
     says: str
 
 
+# A packet of 4096 octets less its header and Message-Authenticator.
+_ROOM = 4096 - HEADER_LENGTH - 18
+# What an Access-Accept may need beside Proxy-State.
+ROOM_FOR_LIMITS = 1024
 IDLE_TIMEOUT_SECONDS = 900
 # Neither digits nor "0x" in front: pyrad would take those for numbers.
 CLASS_PREFIX = b"surfpass:"
@@ -45,39 +53,63 @@ SENTENCES: dict[Reason, str] = {
 }
 
 
-def accept(request: AuthPacket, make: Make, admitted: Admitted) -> bytes:
+# What is never the same twice, and what always is.
+_TIMES = struct.Struct("!BBIBBIBBIBB")
+
+
+def accept(request: Request, make: Make, admitted: Admitted) -> bytes:
     """An Access-Accept: time, idle time, accounting interval, Class, and the make's rate and volume."""
-    answer = _signed(request, AccessAccept)
     granted = admitted.granted
-    answer["Session-Timeout"] = min(granted.seconds_left, MOST_SECONDS)
-    answer["Idle-Timeout"] = IDLE_TIMEOUT_SECONDS
-    answer["Acct-Interim-Interval"] = admitted.interim_seconds
-    answer["Class"] = CLASS_PREFIX + admitted.handle.encode()
-    for name, value in make.limits(granted):
-        answer[name] = value
-    return bytes(answer.ReplyPacket())
+    class_ = CLASS_PREFIX + admitted.handle.encode()
+    times = _TIMES.pack(
+        *(27, 6, min(granted.seconds_left, MOST_SECONDS)),  # Session-Timeout
+        *(28, 6, IDLE_TIMEOUT_SECONDS),  # Idle-Timeout
+        *(85, 6, admitted.interim_seconds),  # Acct-Interim-Interval
+        *(25, 2 + len(class_)),  # Class
+    )
+    limits = encode_limits(make.name, granted.down_kbit, granted.up_kbit, granted.octets_left)
+    return _sealed(request, AccessAccept, times + class_ + limits)
 
 
-def reject(request: AuthPacket, reason: Reason) -> bytes:
+def reject(request: Request, reason: Reason) -> bytes:
     """An Access-Reject that says why."""
-    answer = _signed(request, AccessReject)
-    answer["Reply-Message"] = SENTENCES[reason]
-    return bytes(answer.ReplyPacket())
+    return _sealed(request, AccessReject, encode_sentence(reason))
 
 
-def status(request: AuthPacket, *, accounting: bool) -> bytes:
+def status(request: Request, *, accounting: bool) -> bytes:
     """The answer to a Status-Server (RFC 5997 §4.2): Access-Accept, or Accounting-Response on the accounting port."""
-    return bytes(_signed(request, AccountingResponse if accounting else AccessAccept).ReplyPacket())
+    return _sealed(request, AccountingResponse if accounting else AccessAccept, b"")
 
 
-def acknowledge(request: AcctPacket) -> bytes:
+def acknowledge(request: Request) -> bytes:
     """An Accounting-Response."""
-    return bytes(request.CreateReply().ReplyPacket())
+    return seal(AccountingResponse, request.packet, request.secret, request.packet.proxy_states, signed=False)
 
 
-def _signed(request: AuthPacket, code: int) -> AuthPacket:
+def _sealed(request: Request, code: int, attributes: bytes) -> bytes:
     """A reply with Message-Authenticator as its first attribute (CVE-2024-3596) and the request's Proxy-State."""
-    answer = request.CreateReply()
-    answer.code = code
-    answer.add_message_authenticator()
-    return answer
+    states = request.packet.proxy_states
+    if len(states) + len(attributes) > _ROOM:
+        attributes = b""  # Proxy-State has to go back whatever else there is (RFC 2865 §5.33)
+    return seal(code, request.packet, request.secret, attributes + states, signed=True)
+
+
+@lru_cache(maxsize=4096)
+def encode_limits(make: str, down_kbit: int | None, up_kbit: int | None, octets_left: int | None) -> bytes:
+    """The attributes by which a make is told rate and volume, encoded."""
+    granted = Granted(0, octets_left, down_kbit, up_kbit, None)
+    return _encoded(MAKES[make].limits(granted))
+
+
+@cache
+def encode_sentence(reason: Reason) -> bytes:
+    """A Reply-Message, encoded."""
+    return _encoded([("Reply-Message", SENTENCES[reason])])
+
+
+def _encoded(attributes: Attributes) -> bytes:
+    """Attributes as pyrad encodes them; what it puts around them is cut off."""
+    packet = AuthPacket(code=AccessAccept, secret=b"-", authenticator=bytes(16), dict=load_dictionary())
+    for name, value in attributes:
+        packet[name] = value
+    return bytes(packet.ReplyPacket())[HEADER_LENGTH:]

@@ -2,7 +2,12 @@
 
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+import structlog
+
+from radius.steering import can_steer, steer
 
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 _LARGEST_DATAGRAM = 8192
@@ -12,9 +17,10 @@ _IPV6_PKTINFO = getattr(socket, "IPV6_PKTINFO", 50)
 _IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
 _CONTROL = {(socket.IPPROTO_IP, _IP_PKTINFO), (socket.IPPROTO_IPV6, _IPV6_PKTINFO)}
 
+log = structlog.get_logger("radius")
 
-@dataclass(frozen=True, repr=False)
-class Datagram:
+
+class Datagram(NamedTuple):
     """What came in: octets, whence (address and port), and what sends the reply back the same way."""
 
     octets: bytes
@@ -28,10 +34,41 @@ def bind(host: str, port: int) -> socket.socket:
 
     SO_REUSEADDR is left out: with it a second server would start on the same port unseen.
     """
+    return _bind(host, port, shared=False)
+
+
+def bind_group(host: str, port: int, count: int) -> list[socket.socket]:
+    """Sockets for `count` processes on one port, dealt packets by Identifier; one alone where the kernel cannot do that.
+
+    All of them have to stay open as long as one is in use. OSError when the port is taken, also by such a group.
+    """
+    alone = bind(host, port)
+    if count == 1 or not can_steer():
+        return [alone]
+    # Alone on the port nobody else can be: now that this is known it is given up, for no group takes it in.
+    port = alone.getsockname()[1]
+    alone.close()
+    group: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            group.append(_bind(host, port, shared=True))
+        steer(group[0], count)
+    except OSError:
+        for bound in group:
+            bound.close()
+        raise
+    return group
+
+
+def _bind(host: str, port: int, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_DGRAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        # Linux tells twice what it has granted, for its own bookkeeping.
+        _say_granted(bound.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
             bound.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
@@ -45,6 +82,13 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
+@cache
+def _say_granted(octets: int) -> None:
+    """Say, once a process, that the kernel keeps less of a rush than we ask it to."""
+    if octets < _RECEIVE_BUFFER:
+        log.warning("small receive buffer", octets=octets, wanted=_RECEIVE_BUFFER, setting="net.core.rmem_max")
+
+
 def receive(bound: socket.socket, most: int) -> Iterator[Datagram]:
     """All datagrams that wait, up to `most`."""
     for _ in range(most):
@@ -54,22 +98,23 @@ def receive(bound: socket.socket, most: int) -> Iterator[Datagram]:
             return
         except OSError:  # an ICMP error of an earlier reply: says nothing about the next datagram
             continue
-        control = tuple((level, kind, data) for level, kind, data in ancillary if (level, kind) in _CONTROL)
-        yield Datagram(octets, (source[0], source[1]), source, control)
+        control = tuple([one for one in ancillary if one[:2] in _CONTROL])
+        yield Datagram(octets, source[:2], source, control)
 
 
 def reply(bound: socket.socket, datagram: Datagram, octets: bytes) -> bool:
     """Send the answer to a datagram; returns whether the network took it. Who does not get it asks again."""
-    control = [(level, kind, _answering(level, data)) for level, kind, data in datagram.control]
     try:
-        bound.sendmsg([octets], control, 0, datagram.destination)
+        bound.sendmsg((octets,), _answering(datagram.control), 0, datagram.destination)
     except OSError:
         return False
     return True
 
 
-def _answering(level: int, data: bytes) -> bytes:
+@lru_cache(maxsize=1024)
+def _answering(control: tuple[tuple[int, int, bytes], ...]) -> tuple[tuple[int, int, bytes], ...]:
     """Packet information for sending: IPv4 wants the address asked as the source, and no interface forced."""
-    if level == socket.IPPROTO_IP:
-        return bytes(4) + data[4:8] + bytes(4)
-    return data[:16] + bytes(4)
+    return tuple(
+        (level, kind, bytes(4) + data[4:8] + bytes(4) if level == socket.IPPROTO_IP else data[:16] + bytes(4))
+        for level, kind, data in control
+    )

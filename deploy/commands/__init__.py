@@ -9,12 +9,16 @@ from deploy.commands.access_points import ap
 from deploy.commands.base import SurfpassGroup, config_option
 from deploy.commands.customers import customer, user
 from deploy.commands.demo_ap import demo_ap
+from deploy.commands.disconnects import disconnects
 from deploy.commands.keys import keys
 from deploy.commands.legal import legal
+from deploy.commands.metrics import metrics
 from deploy.commands.nas import nas
+from deploy.commands.nas_traffic import traffic
 from deploy.commands.passes import pass_
 from deploy.commands.services import demo, housekeeping, migrate, portal, radius, run
 from deploy.commands.sites import site
+from deploy.commands.trace import trace
 from deploy.commands.vouchers import voucher
 from deploy.installation import Installation
 
@@ -44,10 +48,14 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    *(migrate, run, portal, radius, housekeeping, demo, demo_ap),
+    *(migrate, run, portal, radius, housekeeping, disconnects, metrics, demo, demo_ap),
     *(customer, user, site, ap, nas, pass_, voucher, legal, keys),
 ):
     cli.add_command(command)
+
+
+radius.add_command(trace)
+nas.add_command(traffic)
 
 
 def main() -> None:

@@ -1,21 +1,40 @@
 """surfpass nas."""
 
-from typing import IO
+from collections.abc import Callable
+from datetime import timedelta
+from typing import IO, Any
 
 import click
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from deploy.commands.base import pass_installation
-from deploy.commands.output import format_of_many, format_of_one, print_added, print_many
-from deploy.commands.parameters import TEXT_FILE, LoginsType, one_of, secret_of
+from deploy.commands.output import format_of_many, format_of_one, print_added, print_many, print_one
+from deploy.commands.parameters import TEXT_FILE, DurationType, LoginsType, one_of, secret_of
 from deploy.commands.views import show_nas
 from deploy.installation import Installation
 from hotspot.audit import COMMAND_LINE
 from hotspot.enrolment import find_site
 from hotspot.nas import NewNas, add_nas
+from hotspot.nas_changes import NasChange, change_nas, change_secret, find_nas
 from hotspot.place import Grain, LoginWay, MessageAuthenticatorPolicy, Nas
 from radius.makes import MAKES
+
+_COLUMNS = (
+    *("id", "name", "network", "make", "nas_identifier", "site", "grain", "logins"),
+    *("message_authenticator", "old_secret_until", "old_secret_used_at"),
+)
+
+
+def message_authenticator_option(default: str | None = None) -> Callable[[Any], Any]:
+    """`--message-authenticator`."""
+    return click.option(
+        "--message-authenticator",
+        type=one_of(MessageAuthenticatorPolicy),
+        default=default,
+        show_default=True,
+        help="Whether it must sign its requests; auto: once it has done so.",
+    )
 
 
 @click.group()
@@ -35,13 +54,7 @@ def nas() -> None:
     "--gateway-address", "gateway_addresses", multiple=True, help="host:port guests are sent back to; may be repeated."
 )
 @click.option("--nas-identifier", help="Its NAS-Identifier, where several share a network.")
-@click.option(
-    "--message-authenticator",
-    type=one_of(MessageAuthenticatorPolicy),
-    default=MessageAuthenticatorPolicy.YES.value,
-    show_default=True,
-    help="Whether it must sign its requests; auto: once it has done so.",
-)
+@message_authenticator_option(MessageAuthenticatorPolicy.YES.value)
 @click.option(
     "--login", "logins", type=LoginsType(), default=LoginWay.TICKET.value, show_default=True, help="Ways to log in."
 )
@@ -101,7 +114,7 @@ def add(
     with installation.write() as work:
         site = find_site(work.session, slug) if slug else None
         added = add_nas(work.session, COMMAND_LINE, work.keyring, new, site, work.now)
-        shown = show_nas(added)
+        shown = show_nas(added, work.now)
     print_added("NAS", added.name, shown, form)
 
 
@@ -110,7 +123,86 @@ def add(
 @pass_installation
 def list_(installation: Installation, form: str) -> None:
     """List all RADIUS clients."""
-    query = select(Nas).where(Nas.retired_at.is_(None)).order_by(Nas.name).options(selectinload(Nas.site))
+    query = select(Nas).where(Nas.retired_at.is_(None)).order_by(Nas.name)
     with installation.read() as work:
-        rows = [show_nas(one) for one in work.session.scalars(query)]
-    print_many(("id", "name", "network", "make", "nas_identifier", "site", "grain", "logins"), rows, form)
+        found = work.session.scalars(query.options(selectinload(Nas.site), selectinload(Nas.old_secrets)))
+        rows = [show_nas(one, work.now) for one in found]
+    print_many(_COLUMNS, rows, form)
+
+
+@nas.command("show")
+@click.argument("name")
+@format_of_one
+@pass_installation
+def show(installation: Installation, name: str, form: str) -> None:
+    """Show a RADIUS client, by its name or id."""
+    with installation.read() as work:
+        shown = show_nas(find_nas(work.session, name), work.now)
+    print_one(shown, form)
+
+
+@nas.command("change")
+@click.argument("name")
+@message_authenticator_option()
+@click.option("--login", "logins", type=LoginsType(), help="Ways to log in.")
+@click.option("--coa-port", type=click.IntRange(1, 65535), help="UDP port of CoA and Disconnect.")
+@format_of_one
+@pass_installation
+def change(
+    installation: Installation,
+    name: str,
+    message_authenticator: str | None,
+    logins: tuple[LoginWay, ...] | None,
+    coa_port: int | None,
+    form: str,
+) -> None:
+    """Change a RADIUS client, by its name or id; what is not given stays.
+
+    \b
+    surfpass nas change "Markt gateway" --message-authenticator auto
+    """
+    policy = MessageAuthenticatorPolicy(message_authenticator) if message_authenticator else None
+    with installation.write() as work:
+        found = find_nas(work.session, name)
+        change_nas(work.session, COMMAND_LINE, found, NasChange(policy, logins, coa_port), work.now)
+        shown = show_nas(found, work.now)
+    print_one(shown, form)
+
+
+@nas.command("secret")
+@click.argument("name")
+@click.option("--secret", help="The new RADIUS secret; other users can see it here: rather use --secret-file.")
+@click.option("--secret-file", type=TEXT_FILE, help="File with the new RADIUS secret; - reads it from input.")
+@click.option(
+    "--keep-old-for",
+    type=DurationType(),
+    default="7d",
+    show_default=True,
+    help="How long the old secret is valid beside the new one; 0 ends it at once.",
+)
+@format_of_many
+@pass_installation
+def secret(
+    installation: Installation,
+    name: str,
+    secret: str | None,
+    secret_file: IO[str] | None,
+    keep_old_for: timedelta,
+    form: str,
+) -> None:
+    """Replace the RADIUS secret of a client, and of all that share its network, without a gap.
+
+    Then set the new secret on the devices, one after the other; 'nas list' shows until when the old one is valid, and when
+    a device last used it.
+
+    \b
+    surfpass nas secret "Markt gateway" --secret-file new.secret --keep-old-for 14d
+    """
+    new = secret_of("secret", secret, secret_file)
+    if new is None:
+        raise click.UsageError("give --secret or --secret-file")
+    with installation.write() as work:
+        found = find_nas(work.session, name)
+        changed = change_secret(work.session, COMMAND_LINE, work.keyring, found, new, keep_old_for, work.now)
+        rows = [show_nas(one, work.now) for one in changed]
+    print_many(("id", "name", "network", "old_secret_until"), rows, form)

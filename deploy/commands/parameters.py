@@ -1,7 +1,8 @@
 """The kinds of values that options take."""
 
+import re
 from dataclasses import dataclass
-from datetime import datetime, time, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
@@ -54,6 +55,21 @@ class MomentType(click.ParamType[datetime]):
             return value if isinstance(value, datetime) else datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"{value[:40]!r} is not a time such as 2026-08-31T22:00 or 2026-08-31T22:00+02:00", param, ctx)
+
+
+class DurationType(click.ParamType[timedelta]):
+    """A length of time such as 7d, 12h or 30m."""
+
+    name = "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"([0-9]{1,5})([dhm])|0", value)
+        if not found:
+            self.fail(f"{value[:40]!r} is not a length of time such as 7d, 12h, 30m or 0", param, ctx)
+        unit = {"d": "days", "h": "hours", "m": "minutes"}.get(found[2] or "d", "days")
+        return timedelta(**{unit: int(found[1] or 0)})
 
 
 class HourType(click.ParamType[time]):

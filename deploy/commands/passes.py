@@ -10,6 +10,7 @@ from deploy.commands.base import pass_installation
 from deploy.commands.output import format_of_many, format_of_one, print_added, print_many
 from deploy.commands.parameters import MomentType, PriceType, in_zone, one_of, only_one
 from deploy.commands.views import show_pass
+from deploy.enforcement import makes_at, who_enforces
 from deploy.installation import Installation
 from hotspot.audit import COMMAND_LINE
 from hotspot.enrolment import find_customer, find_site
@@ -92,7 +93,11 @@ def add(
         )
         new = NewPass(slug, name, terms, good_days=good_days, return_days=return_days, price_cents=price)
         added = add_pass(work.session, COMMAND_LINE, new, site=site, customer=customer, now=work.now)
+        makes = makes_at(work.session, site, customer)
     print_added("pass", added.slug, show_pass(added, site, customer), form)
+    if form == "text":
+        for line in who_enforces(terms, makes):
+            click.echo(line)
 
 
 @pass_.command("list")

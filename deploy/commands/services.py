@@ -27,9 +27,9 @@ def migrate(installation: Installation) -> None:
 )
 @pass_installation
 def run(installation: Installation, no_demo: bool) -> None:
-    """Run the whole PoP in the foreground: portal, RADIUS and house-keeping. Ctrl-C or SIGTERM stops it.
+    """Run the whole PoP in the foreground: portal, RADIUS, house-keeping, disconnects and metrics.
 
-    The database is set up first. An empty one gets a demo; --no-demo leaves it empty.
+    Ctrl-C or SIGTERM stops it. The database is set up first. An empty one gets a demo; --no-demo leaves it empty.
     """
     from deploy.run import run as run_all
 
@@ -51,23 +51,27 @@ def portal(installation: Installation, fd: int | None) -> None:
     PortalServer(installation, bound.detach()).run()
 
 
-@click.command()
-@click.option("--auth-fd", type=fd_type, help="A UDP socket to take over for authentication.")
-@click.option("--acct-fd", type=fd_type, help="A UDP socket to take over for accounting.")
+@click.group(invoke_without_command=True)
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes; by default as SURFPASS_RADIUS_WORKERS says.")
+@click.option("--auth-fd", type=fd_type, help="A UDP socket to take over for authentication, as a single worker.")
+@click.option("--acct-fd", type=fd_type, help="A UDP socket to take over for accounting, as a single worker.")
+@click.option("--name", default="radius", show_default=True, help="What a single worker calls itself.")
 @pass_installation
-def radius(installation: Installation, auth_fd: int | None, acct_fd: int | None) -> None:
-    """Run RADIUS authentication and accounting."""
-    from radius.server import RadiusServer
+def radius(
+    installation: Installation, workers: int | None, auth_fd: int | None, acct_fd: int | None, name: str
+) -> None:
+    """Run RADIUS authentication and accounting, or look at it. SIGUSR1 restarts the workers one by one."""
+    if click.get_current_context().invoked_subcommand:
+        return
+    from deploy.radius_workers import run_worker, run_workers
 
-    stop = stop_on_signals()
     configure_logging(installation.settings.log_level)
-    settings = installation.settings
-    authentication = ports.bind_radius_authentication(settings) if auth_fd is None else ports.adopt(auth_fd)
-    accounting = ports.bind_radius_accounting(settings) if acct_fd is None else ports.adopt(acct_fd)
-    keyring = installation.keyring()
-    server = RadiusServer(settings, installation.database, keyring, authentication, accounting, installation.clock)
-    with authentication, accounting:
-        server.run(stop)
+    if auth_fd is None and acct_fd is None:
+        run_workers(installation, workers)
+    elif auth_fd is None or acct_fd is None:
+        raise click.UsageError("--auth-fd and --acct-fd go together")
+    else:
+        run_worker(installation, name, auth_fd, acct_fd, stop_on_signals())
 
 
 @click.command()

@@ -1,5 +1,7 @@
 """How places and passes are shown; secrets, passwords and hashes never are."""
 
+from datetime import datetime
+
 from deploy.commands.output import Shown
 from hotspot.people import User
 from hotspot.place import AccessPoint, Customer, Nas, Site
@@ -56,8 +58,9 @@ def show_access_point(access_point: AccessPoint, site: Site) -> Shown:
     }
 
 
-def show_nas(nas: Nas) -> Shown:
-    """A RADIUS client."""
+def show_nas(nas: Nas, now: datetime) -> Shown:
+    """A RADIUS client; while its secret is being replaced, until when an old one is taken and when one was last used."""
+    old_until = max((old.valid_until for old in nas.old_secrets if now < old.valid_until), default=None)
     return {
         "id": nas.public_id,
         "name": nas.name,
@@ -70,6 +73,8 @@ def show_nas(nas: Nas) -> Shown:
         "message_authenticator": nas.message_authenticator,
         "gateway_addresses": nas.gateway_addresses,
         "coa_port": nas.coa_port,
+        "old_secret_until": old_until,
+        "old_secret_used_at": nas.old_secret_used_at if old_until else None,
     }
 
 

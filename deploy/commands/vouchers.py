@@ -138,4 +138,6 @@ def revoke_(installation: Installation, code_or_serial: str, form: str) -> None:
     if form == "json":
         print_one({"serial": found.serial, "state": "revoked", "visits_to_end": ended}, form)
     else:
-        click.echo(f"Voucher {found.serial} is revoked; running visits queued to be disconnected: {ended}.")
+        click.echo(f"Voucher {found.serial} is revoked; running visits: {ended}.")
+        if ended:
+            click.echo("They are disconnected within seconds where the gateway allows it.")

@@ -9,8 +9,9 @@ import threading
 from deploy.software_ap.accounting import AccountingQueue
 from deploy.software_ap.gateway import AccessPointConfig, Gateway
 from deploy.software_ap.http import AccessPointServer
+from deploy.software_ap.orders import OrderTaker
 from hotspot.clock import Clock, utc_now
-from sessions.accounting import Status
+from sessions.records import Status
 
 __all__ = ["AccessPointConfig", "SoftwareAccessPoint"]
 
@@ -27,6 +28,8 @@ class SoftwareAccessPoint:
 
     def __init__(self, config: AccessPointConfig, clock: Clock = utc_now) -> None:
         self._config = config
+        self._clock = clock
+        self._orders: OrderTaker | None = None
         self._accounting = AccountingQueue(config.client(), clock)
         self._server: AccessPointServer | None = None
         self._gateway: Gateway | None = None
@@ -39,6 +42,11 @@ class SoftwareAccessPoint:
         gateway = self._running()
         host = f"[{gateway.host}]" if ":" in gateway.host else gateway.host
         return f"http://{host}:{gateway.port}"
+
+    @property
+    def coa_port(self) -> int | None:
+        """The UDP port where the PoP may end sessions; None where there is none."""
+        return self._orders.port if self._orders else None
 
     def start(self) -> None:
         """Listen and announce itself to the PoP, which may come up later. OSError when the port is taken."""
@@ -54,12 +62,17 @@ class SoftwareAccessPoint:
         ]
         for thread in self._threads:
             thread.start()
+        if self._config.coa_port is not None:
+            self._orders = OrderTaker(gateway, host, self._config.coa_port, self._clock)
+            self._orders.start()
 
     def stop(self) -> None:
         """Take all guests offline, say so to the PoP, and close; takes at most a few seconds, and twice does no harm."""
         if self._stopping.is_set() or self._server is None or self._gateway is None:
             return
         self._stopping.set()
+        if self._orders:
+            self._orders.stop()
         self._server.shutdown()
         self._server.server_close()
         for thread in self._threads:

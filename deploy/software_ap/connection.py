@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from radius.client import AccessReply, Value
-from sessions.accounting import Status
+from sessions.records import Status
 
 Attributes = list[tuple[str, Value]]
 
@@ -57,6 +57,11 @@ class Connection:
         self._reported = now
         self._from_guest = self._to_guest = 0
         self._lock = threading.Lock()
+
+    @property
+    def user_name(self) -> str:
+        """The User-Name that RADIUS knows it by."""
+        return next((str(value) for name, value in self._identity if name == "User-Name"), "")
 
     def count(self, from_guest: int, to_guest: int, now: float) -> None:
         """Note octets that went through."""

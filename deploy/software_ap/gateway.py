@@ -13,7 +13,7 @@ from deploy.software_ap.uam import chap_proof, pap_proof, shared_challenge, sign
 from hotspot.mac import Mac
 from radius.client import AccessReply, RadiusClient, RadiusTimeout
 from radius.credentials import Chap, Pap
-from sessions.accounting import Status
+from sessions.records import Status
 
 _log = structlog.get_logger("demo-ap")
 
@@ -24,7 +24,10 @@ _LONGEST_USER_URL = 1000
 
 @dataclass(frozen=True, repr=False)
 class AccessPointConfig:
-    """What a gateway is set up with. `mac` and `ssid` are the access point's, `uam_secret` is shared with the portal."""
+    """What a gateway is set up with. `mac` and `ssid` are the access point's, `uam_secret` is shared with the portal.
+
+    `coa_port` is the UDP port where the PoP may end sessions; None for none.
+    """
 
     portal_url: str
     site_slug: str
@@ -38,6 +41,7 @@ class AccessPointConfig:
     radius_host: str = "127.0.0.1"
     auth_port: int = 1812
     acct_port: int = 1813
+    coa_port: int | None = None
     radius_timeout: float = 3.0
     radius_retries: int = 2
 

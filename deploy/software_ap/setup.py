@@ -55,6 +55,7 @@ def set_up(work: Work, settings: Settings, wishes: Wishes) -> AccessPointConfig:
         radius_host=wishes.radius_host or _WILDCARDS.get(settings.radius_bind, settings.radius_bind),
         auth_port=wishes.auth_port or settings.radius_auth_port,
         acct_port=wishes.acct_port or settings.radius_acct_port,
+        coa_port=nas.coa_port,
     )
 
 

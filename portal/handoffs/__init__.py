@@ -28,7 +28,8 @@ class Recognised:
     def locate(self, directory: Directory, site: SiteRecord, now: datetime) -> Located:
         """The place as far as the query tells; RADIUS may know better."""
         arrival = self.arrival
-        found = directory.locate(self.nas, arrival.called_station_id, arrival.nas_identifier, now)
+        names = (arrival.nas_identifier,) if arrival.nas_identifier else ()
+        found = directory.locate(self.nas, arrival.called_station_id, names, now)
         return found if isinstance(found, Located) and found.site.id == site.id else Located(site, None)
 
 

@@ -48,6 +48,7 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
         "SURFPASS_RADIUS_AUTH_PORT": str(free_port(socket.SOCK_DGRAM)),
         "SURFPASS_RADIUS_ACCT_PORT": str(free_port(socket.SOCK_DGRAM)),
         "SURFPASS_DEMO_AP_BIND": f"127.0.0.1:{free_port()}",
+        "SURFPASS_METRICS_BIND": f"127.0.0.1:{free_port()}",
         "SURFPASS_LOG_LEVEL": "DEBUG",
     }
     return {**os.environ, **own, **more}

@@ -47,11 +47,12 @@ class Ports:
     auth: int
     acct: int
     demo_ap: int
+    metrics: int
 
     @classmethod
     def free(cls) -> "Ports":
         """Ports that nobody uses at this moment."""
-        return cls(*free_ports(4))
+        return cls(*free_ports(5))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,6 +62,7 @@ class Ports:
             "SURFPASS_RADIUS_AUTH_PORT": str(self.auth),
             "SURFPASS_RADIUS_ACCT_PORT": str(self.acct),
             "SURFPASS_DEMO_AP_BIND": f"127.0.0.1:{self.demo_ap}",
+            "SURFPASS_METRICS_BIND": f"127.0.0.1:{self.metrics}",
         }
 
 

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from hotspot.clock import utc_now
 from hotspot.database import Database
 from hotspot.directory import load_directory
 from hotspot.keys import Keyring
@@ -99,8 +101,9 @@ def test_a_nas_of_every_make_is_added_and_its_secrets_are_never_shown(surfpass_j
     assert added["coa_port"] == MAKES[make].coa_port
     assert added["gateway_addresses"] == ["10.1.0.1:3990", "10.2.0.1:3990"]
     assert added["logins"] == ["ticket", "voucher"]
-    assert "secret" not in json.dumps(added)
-    assert "secret" not in json.dumps(surfpass_json("nas", "list"))
+    for shown in (added, surfpass_json("nas", "list"), surfpass_json("nas", "show", "Gateway")):
+        assert "rather secret" not in json.dumps(shown)
+        assert "also secret" not in json.dumps(shown)
 
 
 def test_secrets_come_from_files_without_the_end_of_the_line(
@@ -116,6 +119,41 @@ def test_secrets_come_from_files_without_the_end_of_the_line(
     with database.read() as session:
         (nas,) = load_directory(session, keyring).nas
     assert (nas.secret, nas.uam_secret) == (b" a secret with spaces ", "the UAM secret")
+
+
+def test_a_secret_is_replaced_and_the_list_shows_until_when_the_old_one_is_valid(
+    surfpass: Surfpass, surfpass_json: Json, database: Database, keyring: Keyring
+) -> None:
+    surfpass("nas", "add", "--name", "G", "--network", "10.1.0.0/24", "--make", "generic", "--secret", "the old secret")
+    assert surfpass_json("nas", "show", "G")["old_secret_until"] is None
+    (changed,) = surfpass_json(
+        "nas", "secret", "G", "--secret-file", "-", "--keep-old-for", "2d", input="the new secret\n"
+    )
+    until = datetime.fromisoformat(changed["old_secret_until"])
+    assert timedelta(days=2, minutes=-5) < until - utc_now() <= timedelta(days=2)
+    assert changed["old_secret_until"] in surfpass("nas", "list").stdout
+    with database.read() as session:
+        (nas,) = load_directory(session, keyring).nas
+    assert nas.secrets_at(utc_now()) == (b"the new secret", b"the old secret")
+    surfpass("nas", "secret", "G", "--secret", "short", code=1)
+    surfpass("nas", "secret", "G", code=2)
+    surfpass("nas", "secret", "G", "--secret", "the newest secret", "--keep-old-for", "a week", code=2)
+    surfpass("nas", "secret", "nobody", "--secret", "the newest secret", code=1)
+
+
+def test_a_nas_is_changed_by_its_name(surfpass: Surfpass, surfpass_json: Json) -> None:
+    surfpass("nas", "add", "--name", "G", "--network", "10.1.0.0/24", "--make", "generic", "--secret", "some secret")
+    changed = surfpass_json(
+        *("nas", "change", "G", "--message-authenticator", "auto", "--login", "ticket,mac", "--coa-port", "1700"),
+    )
+    assert (changed["message_authenticator"], changed["logins"], changed["coa_port"]) == (
+        "auto",
+        ["ticket", "mac"],
+        1700,
+    )
+    assert "message authenticator" in surfpass("nas", "show", "G").stdout
+    surfpass("nas", "change", "G", code=2)
+    surfpass("nas", "change", "nobody", "--coa-port", "1700", code=1)
 
 
 WRONG_USES = {

@@ -3,6 +3,9 @@
 import json
 import os
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -148,3 +151,25 @@ def test_a_mistyped_code_is_explained_and_kept_in_the_field(house: House, browse
     enter_voucher(page, "0000-0000-001")
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.get_by_role("textbox", name="Code of your voucher")).to_have_value(re.compile("0000"))
+
+
+def test_a_revoked_voucher_takes_its_guest_offline_within_seconds(house: House, browser: Browser) -> None:
+    issued = json.loads(
+        surfpass(house, "voucher", "issue", "--site", "markt", "--pass", "hour", "--count", "1", "--format", "json")
+    )
+    page = browser.new_context(viewport=PHONE, locale="en-GB").new_page()
+    page.goto(house.guest_url)
+    enter_voucher(page, issued[0]["code"])
+    expect(page.get_by_role("heading", name="You are online")).to_be_visible()
+    surfpass(house, "voucher", "revoke", issued[0]["serial"])
+    deadline = time.monotonic() + 5
+    while "/g/markt" not in page.url:
+        assert time.monotonic() < deadline, "still online"
+        page.goto(house.guest_url)
+
+
+def surfpass(house: House, *arguments: str) -> str:
+    """What a command prints beside the running PoP."""
+    command = [sys.executable, "-P", "-m", "deploy", *arguments]
+    settings = {"SURFPASS_DATA_DIR": str(house.data_dir)}
+    return subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, check=True).stdout

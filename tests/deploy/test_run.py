@@ -131,6 +131,7 @@ def test_a_database_in_use_gets_no_demo(environment: dict[str, str], tmp_path: P
         ("auth", socket.SOCK_DGRAM, "SURFPASS_RADIUS_AUTH_PORT"),
         ("acct", socket.SOCK_DGRAM, "SURFPASS_RADIUS_ACCT_PORT"),
         ("demo_ap", socket.SOCK_STREAM, "SURFPASS_DEMO_AP_BIND"),
+        ("metrics", socket.SOCK_STREAM, "SURFPASS_METRICS_BIND"),
     ],
 )
 def test_a_port_that_is_taken_is_named_with_the_setting_to_change(
@@ -155,7 +156,7 @@ def test_a_port_that_is_taken_is_named_with_the_setting_to_change(
     assert setting in result.stderr
 
 
-@pytest.mark.parametrize("part", ["portal", "radius", "housekeeping"])
+@pytest.mark.parametrize("part", ["portal", "radius", "housekeeping", "disconnects"])
 def test_each_part_runs_by_itself_and_stops_in_order(environment: dict[str, str], part: str, tmp_path: Path) -> None:
     ports = Ports.free()
     runner_with(environment)("migrate")
@@ -170,6 +171,7 @@ def test_each_part_runs_by_itself_and_stops_in_order(environment: dict[str, str]
         "portal": lambda: answers(ports.portal),
         "radius": lambda: listens(ports.acct),
         "housekeeping": lambda: "keeping house" in output.read_text(),
+        "disconnects": lambda: "sending disconnects" in output.read_text(),
     }
     try:
         eventually(is_up[part], f"{part} does not start")

@@ -47,6 +47,7 @@ class Pop:
     clock: Clockwork
     auth_port: int = 0
     acct_port: int = 0
+    server: RadiusServer | None = None
     macs: Iterator[int] = field(default_factory=lambda: iter(range(1, 1000)))
 
     def codes(self, count: int, terms: Terms | None = None, slug: str = "hour") -> list[str]:
@@ -144,12 +145,12 @@ def lay_out(
 
 
 @contextmanager
-def serving(pop: Pop) -> Iterator[Pop]:
+def serving(pop: Pop, host: str = "127.0.0.1") -> Iterator[Pop]:
     """Run the server in a thread."""
-    auth, acct = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
+    auth, acct = bind(host, 0), bind(host, 0)
     pop.auth_port, pop.acct_port = auth.getsockname()[1], acct.getsockname()[1]
     stop = threading.Event()
-    server = RadiusServer(pop.settings, pop.database, pop.keyring, auth, acct, pop.clock)
+    server = pop.server = RadiusServer(pop.settings, pop.database, pop.keyring, auth, acct, pop.clock)
     thread = threading.Thread(target=server.run, args=(stop,))
     thread.start()
     try:

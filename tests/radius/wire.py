@@ -70,9 +70,14 @@ def access_request(
 
 def accounting_request(attributes: Attributes, secret: bytes, *, identifier: int = 7) -> Wire:
     """An Accounting-Request, RFC 2866 §3."""
-    body = encode(attributes)
+    octets = sign_accounting(encode(attributes), secret, identifier)
+    return Wire(octets, octets[4:20], secret)
+
+
+def sign_accounting(body: bytes, secret: bytes, identifier: int = 7) -> bytes:
+    """An Accounting-Request around attributes that need not be well-formed."""
     authenticator = hashlib.md5(_header(ACCOUNTING_REQUEST, identifier, body, bytes(16)) + body + secret).digest()
-    return Wire(_header(ACCOUNTING_REQUEST, identifier, body, authenticator) + body, authenticator, secret)
+    return _header(ACCOUNTING_REQUEST, identifier, body, authenticator) + body
 
 
 def _header(code: int, identifier: int, body: bytes, authenticator: bytes) -> bytes:
@@ -92,12 +97,14 @@ class Answer:
         return next((value for one, value in self.attributes if one == kind), None)
 
 
-def ask(port: int, wire: Wire, *, timeout: float = 2.0, sender: socket.socket | None = None) -> Answer | None:
+def ask(
+    port: int, wire: Wire, *, timeout: float = 2.0, sender: socket.socket | None = None, host: str = "127.0.0.1"
+) -> Answer | None:
     """Send a packet to loopback and return the checked answer; None when nothing comes."""
-    own = sender or socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    own = sender or socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
     try:
         own.settimeout(timeout)
-        own.sendto(wire.octets, ("127.0.0.1", port))
+        own.sendto(wire.octets, (host, port))
         try:
             octets = own.recv(4096)
         except TimeoutError:
@@ -114,11 +121,7 @@ def check(wire: Wire, octets: bytes) -> Answer:
     assert octets[1] == wire.octets[1], "the answer is to another request"
     assert len(octets) == int.from_bytes(octets[2:4], "big")
     assert octets[4:20] == hashlib.md5(head + wire.authenticator + body + wire.secret).digest()
-    attributes: Attributes = []
-    rest = body
-    while rest:
-        attributes.append((rest[0], rest[2 : rest[1]]))
-        rest = rest[rest[1] :]
+    attributes = split(body)
     for kind, value in attributes:
         if kind == MESSAGE_AUTHENTICATOR:
             emptied = [(k, bytes(16) if k == MESSAGE_AUTHENTICATOR else v) for k, v in attributes]
@@ -129,3 +132,12 @@ def check(wire: Wire, octets: bytes) -> Answer:
             )
             assert value == hmac.digest(wire.secret, head + vector + encode(emptied), "md5")
     return Answer(octets[0], octets, attributes)
+
+
+def split(body: bytes) -> Attributes:
+    """The attributes of a well-formed packet."""
+    attributes: Attributes = []
+    while body:
+        attributes.append((body[0], body[2 : body[1]]))
+        body = body[body[1] :]
+    return attributes

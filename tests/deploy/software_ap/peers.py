@@ -14,11 +14,12 @@ from typing import TypeVar
 from urllib.error import HTTPError
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from pyrad.packet import AccessAccept, AccessReject, AcctPacket
+from pyrad.packet import AccessAccept, AccessReject, AcctPacket, AuthPacket
 
 from radius.credentials import Chap, Pap, read_proof
-from radius.packet import Packet, parse, verify
-from sessions.accounting import Status
+from radius.packet import Packet, load_dictionary, parse
+from radius.signatures import verify
+from sessions.records import Status
 
 RADIUS_SECRET = b"the RADIUS secret"
 UAM_SECRET = "the UAM secret"
@@ -91,10 +92,10 @@ class ScriptedRadius:
 
     def _authenticate(self, datagram: bytes) -> bytes:
         packet = parse(datagram, (1,))
-        decoded = packet.decode(RADIUS_SECRET)
-        assert verify(packet, decoded), "an Access-Request has to be signed"
+        decoded = AuthPacket(packet=datagram, secret=RADIUS_SECRET, dict=load_dictionary())
+        assert verify(packet, RADIUS_SECRET), "an Access-Request has to be signed"
         self.logins.append(packet)
-        proof = read_proof(packet, decoded)
+        proof = read_proof(packet, RADIUS_SECRET)
         self.proofs.append(proof)
         accepted = proof is not None and proof.matches(PASSWORD)
         reply = decoded.CreateReply()
@@ -108,10 +109,9 @@ class ScriptedRadius:
         if self.accounting_silent:
             return None
         packet = parse(datagram, (4,))
-        decoded = packet.decode(RADIUS_SECRET)
-        assert not verify(packet, decoded), "CoovaChilli does not sign accounting"
+        decoded = AcctPacket(packet=datagram, secret=RADIUS_SECRET, dict=load_dictionary())
+        assert not verify(packet, RADIUS_SECRET), "CoovaChilli does not sign accounting"
         self.records.append(packet)
-        assert isinstance(decoded, AcctPacket)
         return bytes(decoded.CreateReply().ReplyPacket())
 
 

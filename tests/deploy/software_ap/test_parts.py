@@ -6,7 +6,7 @@ from deploy.software_ap.connection import Cause, Connection, Limits
 from deploy.software_ap.phones import Phone, Phones
 from deploy.software_ap.uam import chap_proof, pap_proof, shared_challenge, signed_address
 from radius.credentials import Pap
-from sessions.accounting import Status
+from sessions.records import Status
 
 UNLIMITED = Limits(None, None, None, None)
 

@@ -3,6 +3,7 @@
 import http.client
 import re
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from deploy.software_ap.http import COOKIE
 from hotspot.mac import Mac
 from radius.credentials import Chap, Pap
 from radius.packet import Packet
-from sessions.accounting import Status
+from sessions.records import Status
 from tests.deploy.software_ap.peers import (
     PASSWORD,
     RADIUS_SECRET,
@@ -461,3 +462,43 @@ def test_nothing_that_could_name_a_guest_is_written(
     secrets = [portal.arrivals[0][name] for name in ("mac", "ip", "sessionid", "challenge")]
     for secret in [*secrets, "the-handle", PASSWORD, "127.0.0.1", "logon", packets[0].text("Calling-Station-Id") or ""]:
         assert secret not in written
+
+
+def radclient(access_point: SoftwareAccessPoint, kind: str, attributes: str, secret: bytes = RADIUS_SECRET) -> str:
+    """What FreeRADIUS's client is answered to a Disconnect- or CoA-Request."""
+    done = subprocess.run(
+        ["radclient", "-x", "-r", "1", "-t", "1", f"127.0.0.1:{access_point.coa_port}", kind, secret.decode()],
+        input=attributes, capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    return done.stdout.partition("Received ")[2]
+
+
+def test_the_pop_ends_a_session(start: Start, radius: ScriptedRadius, portal: ScriptedPortal) -> None:
+    access_point = start(coa_port=0)
+    browser = online(access_point)
+    session = portal.arrivals[0]["sessionid"]
+    named = f'User-Name="the-handle",Acct-Session-Id="{session}"'
+    assert "Disconnect-NAK" in radclient(access_point, "disconnect", 'User-Name="the-handle",Acct-Session-Id="other"')
+    assert "Error-Cause = Missing-Attribute" in radclient(access_point, "disconnect", f'Acct-Session-Id="{session}"')
+    old = f"{named},Event-Timestamp={int(time.time()) - 400}"
+    assert radclient(access_point, "disconnect", old) == ""
+    assert radclient(access_point, "disconnect", named, b"another secret") == ""
+    assert not radius.records_of(Status.STOP)
+    assert "Disconnect-ACK" in radclient(access_point, "disconnect", f"{named},Message-Authenticator=0x00")
+    assert radius.await_record(Status.STOP).integer("Acct-Terminate-Cause") == 6
+    assert "Error-Cause = Session-Context-Not-Found" in radclient(access_point, "disconnect", named)
+    assert page(browser, access_point) == "portal: success"
+
+
+def test_the_pop_changes_the_limits_of_a_session(start: Start, radius: ScriptedRadius) -> None:
+    access_point = start(coa_port=0)
+    online(access_point)
+    assert "CoA-ACK" in radclient(access_point, "coa", 'User-Name="the-handle",Session-Timeout=1')
+    assert radius.await_record(Status.STOP).integer("Acct-Terminate-Cause") == 5
+
+
+def test_a_coa_port_that_is_taken_keeps_nobody_from_playing(start: Start) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        access_point = start(coa_port=taken.getsockname()[1])
+        online(access_point)

@@ -194,7 +194,7 @@ class _Batch:
         self._hold(ended)
         for visit in (self.visits[one.id] for one in ended):
             # Race: it was reported on while we waited for it, and only its leg says so.
-            if any(leg.last_heard_at >= record.at for leg in self.legs[visit.id]):
+            if any(leg.stopped_at is None and leg.last_heard_at >= record.at for leg in self.legs[visit.id]):
                 continue
             for leg in self.legs[visit.id]:
                 leg.stopped_at = leg.stopped_at or record.at

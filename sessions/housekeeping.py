@@ -155,7 +155,8 @@ def _is_heard(visit: HeldVisit, legs: Iterable[HeldLeg], now: datetime) -> bool:
     interval = next(
         seconds for seconds in (*INTERVAL_CLASSES, visit.interim_seconds) if seconds >= visit.interim_seconds
     )
-    return any(leg.last_heard_at >= now - timedelta(seconds=SILENT_INTERVALS * interval) for leg in legs)
+    since = now - timedelta(seconds=SILENT_INTERVALS * interval)
+    return any(leg.stopped_at is None and leg.last_heard_at >= since for leg in legs)
 
 
 def _erase_identifiers(session: Session, now: datetime) -> int:

@@ -174,9 +174,10 @@ def is_counted() -> ColumnElement[bool]:
 
 
 def not_heard_since(moment: datetime) -> ColumnElement[bool]:
-    """The visits that were neither let in nor reported on since `moment`."""
+    """The visits that were neither let in nor, in a session that goes on, reported on since `moment`."""
+    heard = exists().where(Leg.visit_id == Visit.id, Leg.stopped_at.is_(None), Leg.last_heard_at >= moment)
     accepted_before = or_(Visit.accepted_at.is_(None), Visit.accepted_at < moment)
-    return and_(accepted_before, ~exists().where(Leg.visit_id == Visit.id, Leg.last_heard_at >= moment))
+    return and_(accepted_before, ~heard)
 
 
 class VoucherDevice(Base):

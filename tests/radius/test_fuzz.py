@@ -100,7 +100,7 @@ def test_every_packet_of_the_corpus_leaves_the_server_well(fuzzer: Fuzzer) -> No
 
 def test_no_input_stops_the_server_or_delays_a_good_packet(fuzzer: Fuzzer) -> None:
     @given(st.randoms(use_true_random=False), st.integers(1, 10))
-    @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
     def fuzz(random: Random, count: int) -> None:
         with capture_logs() as logs:
             for _ in range(count):

@@ -46,7 +46,7 @@ class Visit:
     point: int
     nas: int
     interim: int
-    heard_at: datetime
+    accepted_at: datetime
     reserved_at: datetime
     reserved_until: datetime
     state: str = "reserved"
@@ -59,6 +59,11 @@ class Visit:
     def runs(self) -> bool:
         """Whether it holds a place."""
         return self.state != "closed"
+
+    @property
+    def heard_at(self) -> datetime:
+        """When it was last let in, or reported on in a session that goes on."""
+        return max([self.accepted_at, *(leg.heard_at for leg in self.legs if leg.stopped_at is None)])
 
     def close(self, cause: CloseCause, now: datetime) -> None:
         """End it."""
@@ -180,7 +185,7 @@ class Model:
         if visit is None:
             visit = Visit("", device, ticket.code, point, nas, interim, now, now, until)
             self.visits.append(visit)
-        visit.point, visit.nas, visit.heard_at = point, nas, now
+        visit.point, visit.nas, visit.accepted_at = point, nas, now
         if visit.state == "reserved":
             visit.reserved_at, visit.reserved_until = now, until
         return visit
@@ -211,10 +216,8 @@ class Model:
             leg.stopped_at = leg.stopped_at or record.at
             if visit.runs and visit.current is leg:
                 visit.close(CloseCause.STOPPED, now)
-        elif not was_stopped:
-            visit.heard_at = now
-            if visit.state == "reserved" or self._goes_on(visit, leg):
-                visit.state = "open"
+        elif not was_stopped and (visit.state == "reserved" or self._goes_on(visit, leg)):
+            visit.state = "open"
 
     def _goes_on(self, visit: Visit, leg: Leg) -> bool:
         begun_again = visit.cause is CloseCause.STOPPED and visit.current is leg

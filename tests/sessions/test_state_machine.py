@@ -425,7 +425,7 @@ def run_machine(make_world: Callable[..., World]) -> Callable[[int, int], None]:
 
 
 def test_random_sessions_agree_with_the_model(run_machine: Callable[[int, int], None]) -> None:
-    run_machine(50, 50)
+    run_machine(25, 40)
 
 
 @pytest.mark.soak

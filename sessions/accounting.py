@@ -47,6 +47,7 @@ class _Batch:
         self.legs: dict[int, list[HeldLeg]] = {}
         self.changed_visits: dict[int, HeldVisit] = {}
         self.changed_legs: dict[int, HeldLeg] = {}
+        self.reopened: set[int] = set()
         self.to_weigh: dict[int, HeldVisit] = {}
         self.arrivals: Counter[int] = Counter()
         # Where the devices of closed visits have a running one.
@@ -88,10 +89,13 @@ class _Batch:
         self.arrivals.update((visit.access_point_id,) if visit.access_point_id is not None else pool)
 
     def _write(self) -> None:
-        write_visits(self.session, self.changed_visits.values())
+        # A device has one running visit, and the index says so at every row: those that come back are written last.
+        back = self.changed_visits.keys() & self.reopened
+        write_visits(self.session, [visit for visit in self.changed_visits.values() if visit.id not in back])
+        write_visits(self.session, [visit for visit in self.changed_visits.values() if visit.id in back])
         write_legs(self.session, self.changed_legs.values())
         self.journal.write()
-        self.changed_visits, self.changed_legs = {}, {}
+        self.changed_visits, self.changed_legs, self.reopened = {}, {}, set()
 
     def _apply(self, record: Record, visit: HeldVisit) -> None:
         leg = self._leg(record, visit)
@@ -163,6 +167,7 @@ class _Batch:
 
     def _reopen(self, record: Record, visit: HeldVisit) -> None:
         reopen(self.journal, visit)
+        self.reopened.add(visit.id)
         visit.identifiers = visit.identifiers or _identifiers(record).seal(self.keyring)
         self.running_at[visit.site_id, visit.device] = visit.id
         self._arrive(visit)

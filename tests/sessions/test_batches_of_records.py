@@ -28,3 +28,18 @@ def test_sessions_of_one_batch_are_counted_whatever_is_between_them(world: World
     world.account(begun[0], restarts[0], begun[1], reports[0], restarts[1], begun[2], *reports[1:])
     assert [leg.seconds for leg in world.legs(handle)] == [9, 9, 9]
     assert world.visit(handle).state is VisitState.OPEN
+
+
+def test_a_device_changes_back_to_its_earlier_visit_within_a_batch(world: World) -> None:
+    """The database never sees both of them running, in whichever order they were changed."""
+    device = factories.a_mac()
+    first, second = world.vouchers(2)
+    earlier = world.go_online(first, device=device)
+    world.listen_for(minutes=16)
+    assert world.keep_house().silent == 1
+    later = world.go_online(second, device=device)
+    world.wait(seconds=10)
+    touched = world.record(Status.INTERIM_UPDATE, earlier, "another", device=device, seconds=5)
+    stop = world.record(Status.STOP, later, f"session-{later}", device=device, seconds=10)
+    world.account(touched, stop, touched)
+    assert (world.visit(earlier).state, world.visit(later).state) == (VisitState.OPEN, VisitState.CLOSED)

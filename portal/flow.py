@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from hotspot.directory import Directory, Located, NasRecord, SiteRecord
 from hotspot.keys import Keyring, Purpose
 from hotspot.mac import Mac
-from portal.handoffs import Failure, Recognised, State
+from portal.handoffs import Failure, Recognised, State, hands_back_to
 
 # As long as CoovaChilli keeps a challenge.
 FLOW_LIFE = timedelta(seconds=600)
@@ -21,12 +21,12 @@ _LONGEST_TOKEN = 4000
 
 @dataclass(frozen=True, repr=False)
 class Flow:
-    """A guest who has come through a gateway; `device` is proved only where `verified`."""
+    """A guest who has come through a gateway, an origin or None; `device` is proved only where `verified`."""
 
     site_id: int
     access_point_id: int | None
     nas_id: int
-    gateway: str
+    gateway: str | None
     state: State
     failure: Failure | None
     challenge: str | None
@@ -34,6 +34,12 @@ class Flow:
     verified: bool
     original_url: str | None
     issued_at: datetime
+    echoes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def may_log_in(self) -> bool:
+        """Whether the gateway waits for a login; then the flow holds all that one needs."""
+        return self.state in (State.NOT_YET, State.FAILED)
 
     @property
     def proved_device(self) -> Mac | None:
@@ -47,7 +53,7 @@ class Flow:
     def nas(self, directory: Directory) -> NasRecord | None:
         """The NAS, as long as it still exists, serves the site and has this gateway address."""
         for nas in directory.nas:
-            if nas.id == self.nas_id and nas.site_id in (None, self.site_id) and self.gateway in nas.gateway_addresses:
+            if nas.id == self.nas_id and nas.site_id in (None, self.site_id) and hands_back_to(nas, self.gateway):
                 return nas
         return None
 
@@ -76,6 +82,7 @@ def begin(directory: Directory, site: SiteRecord, recognised: Recognised, now: d
         verified=recognised.verified,
         original_url=arrival.original_url,
         issued_at=now,
+        echoes=arrival.echoes,
     )
 
 

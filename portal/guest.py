@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import structlog
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -11,7 +11,21 @@ from hotspot.legal import LegalKind, current_version
 from portal import cookies, flow, site_page, status_page
 from portal.context import current
 from portal.flow import Flow
-from portal.handoffs import HANDOFFS, Failure, Problem, State, recognise
+from portal.handoffs import (
+    HANDOFFS,
+    Failure,
+    FormPost,
+    Problem,
+    Recognised,
+    Redirect,
+    Sent,
+    State,
+    Ticket,
+    Wait,
+    recognise,
+)
+from portal.handoffs.addresses import read_origin
+from portal.headers import SELF_POST, allow_forms_to, allow_self_post
 from portal.here import Here, find_site
 from portal.languages import asked_language
 from portal.site_page import VOUCHER, Form
@@ -45,9 +59,8 @@ def site_page_of(slug: str) -> _Page:
     """Where gateways send guests, and where guests who type the address end up."""
     with current().database.read() as session:
         here = _here(session, slug)
-        arrived = recognise(here.directory, here.site, _page_url(slug), request.query_string)
+        arrived = _arrived(here)
         if isinstance(arrived, Problem):
-            _log.warning("gateway query refused", problem=arrived.value, site=slug)
             return _message(here, PROBLEMS[arrived]), 400
         if arrived:
             passing = flow.begin(here.directory, here.site, arrived, here.now)
@@ -57,6 +70,28 @@ def site_page_of(slug: str) -> _Page:
         here = _with_flow(here, request.args["flow"])
         usable = _usable(here)
         return _welcome(session, here, usable) if usable else _expired(here)
+
+
+@blueprint.post("/g/<slug>")
+def posted_to_site_page(slug: str) -> _Page:
+    """Where login pages on gateways post guests to: it begins a flow, and has no more authority than a link."""
+    with current().database.read() as session:
+        here = _here(session, slug)
+        arrived = _arrived(here)
+    if not isinstance(arrived, Recognised):
+        return _message(here, PROBLEMS[arrived or Problem.MALFORMED]), 400
+    passing = flow.seal(here.portal.keyring, flow.begin(here.directory, here.site, arrived, here.now))
+    return redirect(url_for("guest.site_page_of", slug=slug, flow=passing, lang=asked_language()), 303)
+
+
+@blueprint.get("/g/<slug>/online")
+def landed(slug: str) -> _Page:
+    """Where gateways that cannot report a success to the portal send guests whom they have let in."""
+    with current().database.read() as session:
+        here = _here(session, slug)
+        if _own_visit(session, here):
+            return redirect(url_for("status.page", token=cookies.visit_token()), 303)
+        return status_page.show(session, here, None)
 
 
 @blueprint.get("/g/<slug>/login")
@@ -72,7 +107,7 @@ def log_in(slug: str) -> _Page:
     with current().database.read() as session:
         here = _with_flow(_here(session, slug), request.form.get("flow", ""))
         passing = _usable(here)
-        if passing is None or passing.challenge is None:
+        if passing is None or not passing.may_log_in:
             return _expired(here)
         here.prepare_page()
         offered = passes_at(session, here.site.id, here.site.customer_id)
@@ -94,6 +129,14 @@ def _here(session: Session, slug: str) -> Here:
     return Here(portal, directory, find_site(directory, slug), portal.clock())
 
 
+def _arrived(here: Here) -> Recognised | Problem | None:
+    sent = Sent(_page_url(here.site.slug), request.query_string, request.form.to_dict())
+    arrived = recognise(here.directory, here.site, sent)
+    if isinstance(arrived, Problem):
+        _log.warning("gateway query refused", problem=arrived.value, site=here.site.slug)
+    return arrived
+
+
 def _page_url(slug: str) -> str:
     """This page's address as gateways are told it."""
     return f"{current().settings.public_portal_url}/g/{slug}"
@@ -106,8 +149,7 @@ def _with_flow(here: Here, token: str) -> Here:
 
 def _usable(here: Here) -> Flow | None:
     """The flow to go on with: fresh, and its gateway is still one that guests may be sent to."""
-    nas = here.nas
-    return here.flow if here.flow and not here.flow.expired(here.now) and nas and nas.make in HANDOFFS else None
+    return here.flow if here.flow and not here.flow.expired(here.now) and here.nas else None
 
 
 def _expired(here: Here) -> _Page:
@@ -194,6 +236,22 @@ def _send_to_gateway(here: Here, passing: Flow, asked: Asked) -> _Page:
     nas = here.nas
     if nas is None:
         return _expired(here)
-    response = redirect(HANDOFFS[nas.make].grant(nas, passing, asked.handle, asked.ticket), 303)
+    ticket = Ticket(asked.handle, asked.ticket, f"{_page_url(here.site.slug)}/online")
+    match HANDOFFS[nas.make].grant(nas, passing, ticket):
+        case Redirect(url):
+            response: Response = redirect(url, 303)
+        case FormPost() as post:
+            response = _post_from_page(here, post)
+        case Wait():
+            response = redirect(url_for("status.page", token=asked.page_token, lang=asked_language()), 303)
     cookies.keep_visit(response, asked.page_token)
     return response
+
+
+def _post_from_page(here: Here, post: FormPost) -> Response:
+    """A page whose form takes the guest to the gateway: by itself where scripts run, else by its button."""
+    allow_forms_to([str(read_origin(post.url))])
+    allow_self_post()
+    return make_response(
+        render_template("guest/hand_back.html", site_name=here.site.name, post=post, self_post=SELF_POST)
+    )

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 from portal import cookies, flow, status_page
 from portal.context import current
-from portal.handoffs import HANDOFFS
+from portal.handoffs import HANDOFFS, gateways_of
 from portal.headers import allow_forms_to
 from portal.here import Here
 from portal.languages import asked_language, link_languages_to
@@ -62,7 +62,8 @@ def leave(token: str) -> Response:
     gateways = _gateways(here, visit)
     if was_running and len(gateways) == 1:
         nas = next(nas for nas in here.directory.nas if nas.id == visit.nas_id)
-        return redirect(HANDOFFS[nas.make].logout(gateways[0]), 303)
+        if url := HANDOFFS[nas.make].logout(gateways[0]):
+            return redirect(url, 303)
     return redirect(url_for("status.page", token=token, lang=asked_language()), 303)
 
 
@@ -82,8 +83,8 @@ def _find(session: Session, token: str) -> tuple[Here, Visit] | None:
 
 def _gateways(here: Here, visit: Visit) -> tuple[str, ...]:
     for nas in here.directory.nas:
-        if nas.id == visit.nas_id and nas.make in HANDOFFS:
-            return nas.gateway_addresses
+        if nas.id == visit.nas_id:
+            return gateways_of(nas)
     return ()
 
 

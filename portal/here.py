@@ -41,7 +41,7 @@ class Here:
     @property
     def gateway(self) -> tuple[Handoff, str] | None:
         """The gateway the guest is behind; without a flow, the site's only one."""
-        if self.flow and (nas := self.nas) and nas.make in HANDOFFS:
+        if self.flow and self.flow.gateway and (nas := self.nas):
             return HANDOFFS[nas.make], self.flow.gateway
         return sole_gateway(self.directory, self.site)
 
@@ -65,8 +65,8 @@ class Here:
         if self.flow:
             g.flow_token = flows.seal(self.portal.keyring, self.flow)
             link_languages_to("guest.site_page_of", slug=self.site.slug, flow=g.flow_token)
-        if nas := self.nas:
-            allow_forms_to(nas.gateway_addresses)
+        if self.flow and self.flow.gateway and self.nas:
+            allow_forms_to([self.flow.gateway])
 
 
 @dataclass(frozen=True)

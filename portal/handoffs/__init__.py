@@ -9,10 +9,43 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hotspot.directory import Directory, Located, NasRecord, SiteRecord
-from portal.handoffs.arrival import Arrival, Failure, Handoff, Problem, State
+from portal.handoffs.addresses import is_recorded, recorded_origins
+from portal.handoffs.arrival import (
+    Admission,
+    Arrival,
+    Failure,
+    FormPost,
+    Grant,
+    Handoff,
+    Problem,
+    Redirect,
+    Sent,
+    State,
+    Ticket,
+    Wait,
+)
 from portal.handoffs.coovachilli import CoovaChilli
 
-__all__ = ["HANDOFFS", "Arrival", "Failure", "Handoff", "Problem", "Recognised", "State", "recognise", "sole_gateway"]
+__all__ = [
+    "HANDOFFS",
+    "Admission",
+    "Arrival",
+    "Failure",
+    "FormPost",
+    "Grant",
+    "Handoff",
+    "Problem",
+    "Recognised",
+    "Redirect",
+    "Sent",
+    "State",
+    "Ticket",
+    "Wait",
+    "gateways_of",
+    "hands_back_to",
+    "recognise",
+    "sole_gateway",
+]
 
 HANDOFFS: dict[str, Handoff] = {handoff.make: handoff for handoff in (CoovaChilli(),)}
 
@@ -27,33 +60,32 @@ class Recognised:
 
     def locate(self, directory: Directory, site: SiteRecord, now: datetime) -> Located:
         """The place as far as the query tells; RADIUS may know better."""
-        arrival = self.arrival
-        names = (arrival.nas_identifier,) if arrival.nas_identifier else ()
-        found = directory.locate(self.nas, arrival.called_station_id, names, now)
+        found = directory.locate(self.nas, self.arrival.called_station_id, self.arrival.place_names, now)
         return found if isinstance(found, Located) and found.site.id == site.id else Located(site, None)
 
 
-def recognise(directory: Directory, site: SiteRecord, page_url: str, query: bytes) -> Recognised | Problem | None:
-    """Who sends this guest to `site`, whose page is told to gateways as `page_url`; None when no gateway does."""
-    for handoff in HANDOFFS.values():
-        arrival = handoff.parse(query)
+def recognise(directory: Directory, site: SiteRecord, sent: Sent) -> Recognised | Problem | None:
+    """Who sends this guest to `site`; None when no gateway does."""
+    here = {nas.make for nas in directory.nas if nas.site_id in (None, site.id)}
+    for handoff in sorted(HANDOFFS.values(), key=lambda one: one.make not in here):
+        arrival = handoff.parse(sent)
         if isinstance(arrival, Problem):
             return arrival
         if arrival:
-            return _find_sender(handoff, directory, site, arrival, page_url, query)
+            return _find_sender(handoff, directory, site, arrival, sent)
     return None
 
 
 def _find_sender(
-    handoff: Handoff, directory: Directory, site: SiteRecord, arrival: Arrival, page_url: str, query: bytes
+    handoff: Handoff, directory: Directory, site: SiteRecord, arrival: Arrival, sent: Sent
 ) -> Recognised | Problem:
     """Gateways of several sites may use the same private address: then the identifier tells them apart, or the signature."""
-    candidates = [nas for nas in _serving(directory, site, handoff.make) if arrival.gateway in nas.gateway_addresses]
+    candidates = [nas for nas in _serving(directory, site, handoff.make) if hands_back_to(nas, arrival.gateway)]
     candidates = _called(directory, site, candidates, arrival.nas_identifier)
     if not candidates:
         return Problem.UNKNOWN_GATEWAY
     for nas in candidates:
-        if handoff.verify(page_url, query, nas):
+        if handoff.verify(sent, nas):
             return Recognised(arrival, nas, verified=True)
     unsigned = [nas for nas in candidates if not nas.uam_secret]
     if not unsigned:
@@ -76,15 +108,26 @@ def _called(
     return named or [nas for nas in candidates if nas.nas_identifier is None]
 
 
+def hands_back_to(nas: NasRecord, gateway: str | None) -> bool:
+    """Whether a NAS has a hand-off, and guests of it may be handed back to this gateway, an origin; None where it needs none."""
+    handoff = HANDOFFS.get(nas.make)
+    if handoff is None:
+        return False
+    return is_recorded(gateway, nas, handoff.ports) if gateway else handoff.admission is Admission.BY_DEVICE
+
+
+def gateways_of(nas: NasRecord) -> tuple[str, ...]:
+    """The gateways, as origins, that guests of a NAS may be handed back to."""
+    handoff = HANDOFFS.get(nas.make)
+    return recorded_origins(nas, handoff.ports) if handoff else ()
+
+
 def sole_gateway(directory: Directory, site: SiteRecord) -> tuple[Handoff, str] | None:
     """The site's gateway with its hand-off, where there is only one it can be."""
     found = {
-        (handoff.make, address)
-        for handoff in HANDOFFS.values()
-        for nas in _serving(directory, site, handoff.make)
-        for address in nas.gateway_addresses
+        (make, gateway) for make in HANDOFFS for nas in _serving(directory, site, make) for gateway in gateways_of(nas)
     }
     if len(found) != 1:
         return None
-    make, address = found.pop()
-    return HANDOFFS[make], address
+    make, gateway = found.pop()
+    return HANDOFFS[make], gateway

@@ -11,8 +11,21 @@ from hypothesis import strategies as st
 from hotspot.directory import AccessPointRecord, Directory, NasRecord, SiteRecord
 from hotspot.mac import Mac
 from hotspot.place import Grain, LoginWay, MessageAuthenticatorPolicy, SiteKind
-from portal.handoffs import Arrival, Failure, Problem, Recognised, State, recognise, sole_gateway
-from portal.handoffs.coovachilli import LONGEST_QUERY, CoovaChilli, web_address
+from portal.handoffs import (
+    Arrival,
+    Failure,
+    Grant,
+    Problem,
+    Recognised,
+    Redirect,
+    Sent,
+    State,
+    Ticket,
+    recognise,
+    sole_gateway,
+)
+from portal.handoffs.coovachilli import CoovaChilli
+from portal.handoffs.parameters import LONGEST_QUERY, web_address
 from tests.portal.guest import (
     CHALLENGE,
     GATEWAY,
@@ -26,6 +39,7 @@ from tests.portal.guest import (
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 PAGE = f"{PORTAL_URL}/g/markt"
+A_TICKET = Ticket("thehandle", "TICKET", f"{PAGE}/online")
 SITE = SiteRecord(
     id=1,
     public_id="s" * 16,
@@ -72,7 +86,16 @@ def a_directory(*nas: NasRecord) -> Directory:
 
 
 def ask(address: str, *nas: NasRecord) -> Recognised | Problem | None:
-    return recognise(a_directory(*nas), SITE, PAGE, urlsplit(address).query.encode())
+    return recognise(a_directory(*nas), SITE, sent(urlsplit(address).query.encode()))
+
+
+def sent(query: bytes, page: str = PAGE) -> Sent:
+    return Sent(page, query)
+
+
+def url_of(grant: Grant) -> str:
+    assert isinstance(grant, Redirect)
+    return grant.url
 
 
 def recognised(address: str, *nas: NasRecord) -> Recognised:
@@ -92,9 +115,10 @@ def test_a_signed_redirect_is_read_as_the_gateway_meant_it(chilli: Chilli) -> No
     assert found.nas.id == 7
     assert found.arrival == Arrival(
         state=State.NOT_YET,
-        gateway=GATEWAY,
+        gateway=f"http://{GATEWAY}",
         nas_identifier=NAS_IDENTIFIER,
         called_station_id="02-FF-FF-FF-FF-FF",
+        place_names=(NAS_IDENTIFIER,),
         challenge=CHALLENGE,
         device=Mac.parse("02-00-00-00-00-99"),
         address="10.1.0.7",
@@ -110,13 +134,13 @@ def test_the_signature_is_that_of_redir_c() -> None:
     raw = b"res=notyet&uamip=10.1.0.1&uamport=3990&userurl=http%3a%2f%2fa.example%2f"
     signed = raw + b"&md=CE2FB766537A9671C31661F203E70D43"
     verify = CoovaChilli().verify
-    assert verify(PAGE, signed, CHILLI)
-    assert verify(PAGE, signed + b"&lang=de", CHILLI)
-    assert not verify(PAGE.replace("https", "http"), signed, CHILLI)
-    assert not verify(PAGE, signed.replace(b"%3a", b"%3A"), CHILLI)
-    assert not verify(PAGE, raw, CHILLI)
-    assert not verify(PAGE, signed, replace(CHILLI, uam_secret="another"))
-    assert not verify(PAGE, signed, replace(CHILLI, uam_secret=None))
+    assert verify(sent(signed), CHILLI)
+    assert verify(sent(signed + b"&lang=de"), CHILLI)
+    assert not verify(sent(signed, PAGE.replace("https", "http")), CHILLI)
+    assert not verify(sent(signed.replace(b"%3a", b"%3A")), CHILLI)
+    assert not verify(sent(raw), CHILLI)
+    assert not verify(sent(signed), replace(CHILLI, uam_secret="another"))
+    assert not verify(sent(signed), replace(CHILLI, uam_secret=None))
 
 
 @pytest.mark.parametrize(
@@ -128,8 +152,8 @@ def test_the_way_back_carries_the_chap_response_that_the_gateway_computes(
 ) -> None:
     # Known by md5sum too, for the password TICKET.
     arrival = recognised(chilli.address()).arrival
-    address = CoovaChilli().grant(replace(CHILLI, uam_secret=secret), arrival, "thehandle", "TICKET")
-    assert address == (
+    grant = CoovaChilli().grant(replace(CHILLI, uam_secret=secret), arrival, A_TICKET)
+    assert url_of(grant) == (
         f"http://10.1.0.1:3990/logon?username=thehandle&response={response}"
         "&userurl=http%3A%2F%2Fnews.example%2Ftoday%3Fa%3D1%26b%3D2"
     )
@@ -220,12 +244,12 @@ def test_what_no_gateway_would_send_is_malformed(chilli: Chilli, change: dict[st
 
 
 def test_a_thousand_parameters_are_malformed() -> None:
-    assert CoovaChilli().parse(b"&".join(b"a%d=1" % number for number in range(1000))) is Problem.MALFORMED
+    assert CoovaChilli().parse(sent(b"&".join(b"a%d=1" % number for number in range(1000)))) is Problem.MALFORMED
 
 
 def test_a_query_without_a_gateway_is_no_arrival() -> None:
     for raw in (b"", b"lang=de", b"flow=abc", b"&&&", b"\xff\xfe=%ff"):
-        assert recognise(a_directory(), SITE, PAGE, raw) is None
+        assert recognise(a_directory(), SITE, sent(raw)) is None
 
 
 @pytest.mark.parametrize(
@@ -257,7 +281,7 @@ def test_only_ordinary_web_addresses_are_original_urls(url: str) -> None:
 def test_the_only_gateway_of_a_site_is_found_and_of_two_none() -> None:
     found = sole_gateway(a_directory(), SITE)
     assert found
-    assert found[1] == GATEWAY
+    assert found[1] == f"http://{GATEWAY}"
     assert sole_gateway(a_directory(replace(CHILLI, gateway_addresses=(GATEWAY, "10.1.0.2:3990"))), SITE) is None
     assert sole_gateway(a_directory(replace(CHILLI, make="generic")), SITE) is None
 
@@ -297,17 +321,18 @@ UNSIGNED = replace(CHILLI, uam_secret=None)
 
 @given(st.binary(max_size=400))
 def test_no_octets_whatever_raise(raw: bytes) -> None:
-    found = recognise(a_directory(), SITE, PAGE, raw)
+    found = recognise(a_directory(), SITE, sent(raw))
     assert found is None or isinstance(found, Problem)
 
 
 @given(st.lists(st.tuples(NAMES, st.one_of(LIKELY, st.text(max_size=40))), max_size=12))
 def test_nobody_is_ever_sent_outside_the_record(pairs: list[tuple[str, str]]) -> None:
-    sent = {"res": "notyet", "uamip": "10.1.0.1", "uamport": "3990", "challenge": CHALLENGE, "nasid": NAS_IDENTIFIER}
-    found = recognise(a_directory(UNSIGNED), SITE, PAGE, query(**sent | dict(pairs)))
+    usual = {"res": "notyet", "uamip": "10.1.0.1", "uamport": "3990", "challenge": CHALLENGE, "nasid": NAS_IDENTIFIER}
+    found = recognise(a_directory(UNSIGNED), SITE, sent(query(**usual | dict(pairs))))
     if isinstance(found, Recognised):
+        assert found.arrival.gateway
         handoff = CoovaChilli()
         ways = [handoff.again(found.arrival.gateway), handoff.logout(found.arrival.gateway)]
         if found.arrival.challenge:
-            ways.append(handoff.grant(found.nas, found.arrival, "user", "password"))
+            ways.append(url_of(handoff.grant(found.nas, found.arrival, A_TICKET)))
         assert {urlsplit(way).netloc for way in ways} == {GATEWAY}

@@ -43,6 +43,7 @@ class SiteRecord:
     privacy_mode: bool
     ssids: tuple[tuple[str, datetime | None], ...]
     access_point_ids: tuple[int, ...]
+    own_page: bool = False
 
     def has_ssid(self, ssid: str, now: datetime) -> bool:
         """Whether `ssid` is a name of this site's network at `now`."""
@@ -216,6 +217,7 @@ def _site_record(site: Site, access_point_ids: list[int]) -> SiteRecord:
         privacy_mode=site.privacy_mode,
         ssids=tuple((one.ssid, one.valid_until) for one in site.ssids),
         access_point_ids=tuple(access_point_ids),
+        own_page=site.own_page,
     )
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -95,6 +96,7 @@ class Site(Identified, Base):
     latitude: Mapped[float | None] = mapped_column(Float)
     longitude: Mapped[float | None] = mapped_column(Float)
     privacy_mode: Mapped[bool] = mapped_column(default=False)
+    own_page: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
 

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from hotspot import audit
 from hotspot.audit import Actor
 from hotspot.enrolment import check_name
-from hotspot.errors import Refusal, SetupError, WrongUse
+from hotspot.errors import Refusal, WrongUse
+from hotspot.hosts import read_host_port
 from hotspot.keys import Keyring, Purpose
 from hotspot.place import Grain, LoginWay, MessageAuthenticatorPolicy, Nas, Site, announce_change
-from hotspot.settings import split_bind
 
 SHORTEST_SECRET = 8
 
@@ -79,13 +79,12 @@ def check_secret(secret: str) -> None:
 
 
 def _gateway_address(text: str) -> str:
-    """Spelt as portals compare it: a gateway tells its address as an IP, never as a name."""
+    """Spelt as portals compare it."""
     try:
-        host, port = split_bind(text)
-        address = ipaddress.ip_address(host)
-    except (SetupError, ValueError) as error:
-        raise WrongUse("bad-gateway-address", f"{text[:60]!r} is not an address such as 10.1.0.1:3990.") from error
-    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+        return read_host_port(text)
+    except ValueError as error:
+        advice = "such as 10.1.0.1:3990, or wlc.example without a port where it is the make's usual one"
+        raise WrongUse("bad-gateway-address", f"{text[:60]!r} is not an address {advice}.") from error
 
 
 def _check_network(text: str) -> str:

@@ -16,7 +16,9 @@ from portal.handoffs import Failure, Recognised, State, hands_back_to
 
 # As long as CoovaChilli keeps a challenge.
 FLOW_LIFE = timedelta(seconds=600)
-_LONGEST_TOKEN = 4000
+# Where no challenge runs out the guest has time to buy a voucher.
+FLOW_LIFE_WITHOUT_CHALLENGE = timedelta(hours=1)
+_LONGEST_TOKEN = 5000
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,8 +49,9 @@ class Flow:
         return self.device if self.verified else None
 
     def expired(self, now: datetime) -> bool:
-        """Whether the gateway has forgotten the challenge by now."""
-        return not timedelta(0) <= now - self.issued_at < FLOW_LIFE
+        """Whether the gateway has forgotten the guest by now."""
+        life = FLOW_LIFE if self.challenge or self.verified else FLOW_LIFE_WITHOUT_CHALLENGE
+        return not timedelta(0) <= now - self.issued_at < life
 
     def nas(self, directory: Directory) -> NasRecord | None:
         """The NAS, as long as it still exists, serves the site and has this gateway address."""

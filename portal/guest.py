@@ -1,6 +1,7 @@
 """A guest comes in through a gateway, chooses, accepts the terms, and is sent back with a ticket."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
@@ -34,6 +35,7 @@ from portal.wording import (
     CHOICE_GONE,
     FAILURES,
     FLOW_EXPIRED,
+    FLOW_EXPIRED_FOR_GOOD,
     NO_CHOICE,
     NO_CODE,
     PROBLEMS,
@@ -50,6 +52,7 @@ from vouchers.passes import Pass, passes_at
 
 blueprint = Blueprint("guest", __name__)
 _log = structlog.get_logger("portal")
+_LATELY = timedelta(minutes=2)
 
 _Page = str | tuple[str, int] | Response
 
@@ -157,6 +160,8 @@ def _expired(here: Here) -> _Page:
 
 
 def _message(here: Here, words: Words) -> str:
+    if words is FLOW_EXPIRED and here.again_url is None:
+        words = FLOW_EXPIRED_FOR_GOOD
     return render_template("guest/message.html", site_name=here.site.name, words=words, again_url=here.again_url)
 
 
@@ -165,7 +170,7 @@ def _welcome(session: Session, here: Here, passing: Flow) -> _Page:
     here.prepare_page()
     match passing.state:
         case State.NOT_YET:
-            return site_page.show(session, here, "guest/site.html")
+            return site_page.show(session, here, "guest/site.html", alerts=_refused_lately(session, here))
         case State.FAILED:
             return site_page.show(session, here, "guest/site.html", alerts=[_why(session, here, passing)])
         case State.LOGGED_OFF:
@@ -190,6 +195,15 @@ def _why(session: Session, here: Here, passing: Flow) -> Words:
         visit = newest_asked(session, here.site.id, device, here.now) if device else None
     words = status_page.refusal_words(visit) if visit else None
     return words or FAILURES[passing.failure or Failure.OTHER]
+
+
+def _refused_lately(session: Session, here: Here) -> list[Words]:
+    """Why RADIUS has just refused this browser's guest: not every gateway says that a login has failed."""
+    visit = _own_visit(session, here)
+    if visit is None or visit.state is not VisitState.ASKED or here.now - visit.asked_at > _LATELY:
+        return []
+    words = status_page.refusal_words(visit)
+    return [words] if words else []
 
 
 def _own_visit(session: Session, here: Here) -> Visit | None:

@@ -183,3 +183,8 @@ FLOW_EXPIRED = Words(
     _l("This page has been open too long"),
     _l("For safety it is good for ten minutes only. Nothing is lost: go on, and a fresh page comes."),
 )
+# Where the gateway has no address that leads back to the portal.
+FLOW_EXPIRED_FOR_GOOD = Words(
+    FLOW_EXPIRED.title,
+    _l("Nothing is lost: open any web page while you are on the Wi-Fi, and the sign-in page comes anew."),
+)

@@ -236,6 +236,8 @@ MAKES: dict[str, Make] = {
         Make("cisco", "Cisco WLC", hints=(_VLAN,), coa_port=1700),
         Make("ruckus", "Ruckus ZoneDirector", wispr_rate, hints=_LOCATION),
         Make("cambium", "Cambium", wispr_rate, _CAMBIUM_VOLUME, hints=_LOCATION),
+        # Its cloud sends the requests, and keeps to its own limits.
+        Make("meraki", "Cisco Meraki", coa_port=1700),
         Make("tp-link", "TP-Link Omada", wispr_rate),
         Make("generic", "Generic WISPr", wispr_rate, hints=(*_LOCATION, *_CIRCUIT, _VLAN)),
     )

@@ -24,7 +24,9 @@ from portal.handoffs.arrival import (
     Ticket,
     Wait,
 )
+from portal.handoffs.controllers import CONTROLLERS
 from portal.handoffs.coovachilli import CoovaChilli
+from portal.handoffs.mikrotik import MikroTik
 
 __all__ = [
     "HANDOFFS",
@@ -47,7 +49,8 @@ __all__ = [
     "sole_gateway",
 ]
 
-HANDOFFS: dict[str, Handoff] = {handoff.make: handoff for handoff in (CoovaChilli(),)}
+_ALL: tuple[Handoff, ...] = (CoovaChilli(), MikroTik(), *CONTROLLERS)
+HANDOFFS: dict[str, Handoff] = {handoff.make: handoff for handoff in _ALL}
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,11 +103,16 @@ def _serving(directory: Directory, site: SiteRecord, make: str) -> list[NasRecor
 def _called(
     directory: Directory, site: SiteRecord, candidates: list[NasRecord], identifier: str | None
 ) -> list[NasRecord]:
-    """Those that call themselves so; an access point's identifier names its site, and a NAS without one answers to any."""
-    point = directory.by_identifier.get(identifier or "")
+    """Those that call themselves so; an access point's identifier names its site, and a NAS without one answers to any.
+
+    Many makes tell no identifier: then it excludes nobody, and those that serve this site alone come before the others.
+    """
+    if identifier is None:
+        return [nas for nas in candidates if nas.site_id] or candidates
+    point = directory.by_identifier.get(identifier)
     if point:
         return candidates if point.site_id == site.id else []
-    named = [nas for nas in candidates if identifier and nas.nas_identifier == identifier]
+    named = [nas for nas in candidates if nas.nas_identifier == identifier]
     return named or [nas for nas in candidates if nas.nas_identifier is None]
 
 

@@ -1,17 +1,14 @@
 """Where guests may be handed back to: the origins of gateways, and whether a NAS's record names them."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from hotspot.directory import NasRecord
+from hotspot.hosts import read_host, read_port
 
 WEB_PORTS: Mapping[int, str] = {443: "https", 80: "http"}
 _USUAL = {scheme: port for port, scheme in WEB_PORTS.items()}
-_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _LONGEST_URL = 2000
 
 
@@ -34,31 +31,14 @@ def read_origin(url: str) -> Origin:
     parts = urlsplit(url)
     if parts.scheme not in _USUAL or "@" in parts.netloc or not parts.hostname:
         raise ValueError("not a web address")
-    return make_origin(parts.scheme, parts.hostname, parts.port if parts.port is not None else _USUAL[parts.scheme])
+    return make_origin(parts.scheme, parts.hostname, str(_USUAL[parts.scheme] if parts.port is None else parts.port))
 
 
-def make_origin(scheme: str, host: str, port: str | int) -> Origin:
+def make_origin(scheme: str, host: str, port: str) -> Origin:
     """An origin of its parts; ValueError for a host that is neither an address nor a name, and for what is no port."""
-    text = str(port)
-    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65536):
-        raise ValueError("not a port")
     if scheme not in _USUAL:
         raise ValueError("not a web address")
-    return Origin(scheme, _host(host), int(text))
-
-
-def _host(text: str) -> str:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        name = text.lower()
-        # A name that ends in a number would be read as an address by browsers (WHATWG URL, host parsing).
-        if not _NAME.fullmatch(name) or name.rpartition(".")[2].isdecimal():
-            raise ValueError("not a host") from None
-        return name
-    if address.version == 6 and address.scope_id:
-        raise ValueError("not a host")
-    return f"[{address}]" if address.version == 6 else str(address)
+    return Origin(scheme, read_host(host), read_port(port))
 
 
 def is_recorded(gateway: str, nas: NasRecord, ports: Mapping[int, str]) -> bool:
@@ -66,7 +46,7 @@ def is_recorded(gateway: str, nas: NasRecord, ports: Mapping[int, str]) -> bool:
     origin = read_origin(gateway)
     if f"{origin.host}:{origin.port}" in nas.gateway_addresses:
         return True
-    return origin.host in nas.gateway_addresses and origin.port in ports
+    return origin.host in nas.gateway_addresses and ports.get(origin.port) == origin.scheme
 
 
 def recorded_origins(nas: NasRecord, ports: Mapping[int, str]) -> tuple[str, ...]:

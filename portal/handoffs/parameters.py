@@ -4,6 +4,7 @@ from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
 from hotspot.mac import Mac
+from portal.handoffs.arrival import Sent
 
 LONGEST_QUERY = 6000
 LONGEST_ORIGINAL_URL = 500
@@ -21,7 +22,16 @@ def read_parameters(octets: bytes) -> Parameters | None:
         pairs = parse_qsl(octets.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         return None
-    return dict(reversed(pairs))
+    return {parameter: value for parameter, value in reversed(pairs) if parameter}
+
+
+def read_fields(sent: Sent) -> Parameters | None:
+    """The posted form where there is one, else the query; None for more than a gateway sends."""
+    if not sent.form:
+        return read_parameters(sent.query)
+    if len(sent.form) > _MOST_PARAMETERS or sum(map(len, sent.form.values())) > LONGEST_QUERY:
+        return None
+    return dict(sent.form)
 
 
 def name(value: str | None) -> str | None:

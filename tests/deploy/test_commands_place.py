@@ -185,7 +185,7 @@ WRONG_USES = {
     ),
     "a gateway address that is none": (
         *("nas", "add", "--name", "N", "--network", "10.0.0.0/8", "--make", "generic", "--secret", "secret99"),
-        *("--gateway-address", "10.0.0.1"),
+        *("--gateway-address", "http://10.0.0.1/"),
     ),
     "an owner without a customer": ("user", "add", "--email", "a@b.example", "--role", "owner", "--password-file", "-"),
     "an hour that is none": (

@@ -208,9 +208,13 @@ def test_a_nas_that_cannot_be_told_apart_is_refused(
     assert caught.value.code == code
 
 
-def test_a_gateway_address_is_host_and_port(database: Database, keyring: Keyring) -> None:
+def test_a_gateway_address_is_kept_as_portals_compare_it(database: Database, keyring: Keyring) -> None:
+    with database.write() as session:
+        new = replace(NAS, gateway_addresses=("10.1.0.1:03990", "WLC.example", "2001:DB8::0:1", "[2001:db8::1]:80"))
+        added = add_nas(session, COMMAND_LINE, keyring, new, None, NOON)
+        assert added.gateway_addresses == ["10.1.0.1:3990", "wlc.example", "[2001:db8::1]", "[2001:db8::1]:80"]
     with database.write() as session, pytest.raises(WrongUse):
-        add_nas(session, COMMAND_LINE, keyring, replace(NAS, gateway_addresses=("10.1.0.1",)), None, NOON)
+        add_nas(session, COMMAND_LINE, keyring, replace(NAS, gateway_addresses=("http://10.1.0.1",)), None, NOON)
 
 
 def test_a_second_nas_of_a_network_is_taken_with_an_identifier_of_its_own(database: Database, keyring: Keyring) -> None:

@@ -104,6 +104,7 @@ CASES = {
         place=IN_THE_HALL,
         told=WISPR_RATE | {(CAMBIUM, 155): wire.integer(OCTETS), (CAMBIUM, 156): wire.integer(GIGAWORDS)},
     ),
+    "meraki": Case([NAMED, AT_THE_HALL], place=IN_THE_HALL),
     "tp-link": Case([NAMED, AT_THE_HALL], place=IN_THE_HALL, told=WISPR_RATE),
     "generic": Case(
         [NAMED, (NAS_PORT_ID, b"vlan 20"), vendor(BROADBAND_FORUM, 1, b"nobody knows")],

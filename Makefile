@@ -8,7 +8,7 @@ BUILD_FILES = pyproject.toml hatch_build.py
 .DELETE_ON_ERROR:
 # Two pips in one .venv would tread on each other.
 .NOTPARALLEL:
-.PHONY: help run test soak format translations
+.PHONY: help run test soak format texts translations
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,13 @@ soak: .venv/.installed-dev $(CATALOGUES) ## the long rounds that "make test" lea
 format: .venv/.installed-dev ## format the code and repair what ruff can repair
 	@.venv/bin/ruff check --fix-only --quiet .
 	@.venv/bin/ruff format --quiet .
+
+texts: .venv/.installed-dev ## carry new, changed and deleted texts into the gettext catalogues, to be translated there
+	@template=$$(mktemp) && trap 'rm -f "$$template"' EXIT && \
+	.venv/bin/pybabel --quiet extract --mapping-file pyproject.toml --keywords '_l lazy_gettext lazy_ngettext:1,2' \
+		--add-location file --sort-by-file --width 120 --output-file "$$template" . && \
+	.venv/bin/pybabel --quiet update --input-file "$$template" --output-dir templates/translations \
+		--ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date --width 120
 
 translations: .venv/.installed $(CATALOGUES) ## compile the gettext catalogues
 	@:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_time
+from babel.dates import format_datetime, format_skeleton, format_time
 from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 from flask_babel import gettext as _
@@ -53,13 +53,18 @@ def moment(when: datetime, zone: ZoneInfo, now: datetime) -> str:
         return str(_("today, %(time)s", time=_hour(local)))
     if local.date() == today + timedelta(days=1):
         return str(_("tomorrow, %(time)s", time=_hour(local)))
-    date = format_datetime(local, _date_pattern(with_year=local.year != today.year), locale=language())
+    date = _date(local, with_year=local.year != today.year)
     return str(_("%(date)s, %(time)s", date=date, time=_hour(local)))
 
 
-def _date_pattern(*, with_year: bool) -> str:
-    date = "EEEE, d. MMMM" if language() == "de" else "EEEE, d MMMM"
-    return f"{date} yyyy" if with_year else date
+# Where CLDR's own pattern for day and date is the shortened or the American one.
+_DATES = {"de": "EEEE, d. MMMM", "en": "EEEE, d MMMM"}
+
+
+def _date(local: datetime, *, with_year: bool) -> str:
+    if pattern := _DATES.get(language()):
+        return str(format_datetime(local, f"{pattern} yyyy" if with_year else pattern, locale=language()))
+    return str(format_skeleton("yMMMMEEEEd" if with_year else "MMMMEEEEd", local, locale=language()))
 
 
 def _hour(local: datetime) -> str:

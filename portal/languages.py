@@ -1,4 +1,4 @@
-"""German and English: which one this guest gets, and links to the other."""
+"""The languages of the pages: which one this guest gets, and links to the others."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from flask import Flask, current_app, g, request, url_for
 from flask_babel import Babel, get_locale
 from werkzeug.exceptions import HTTPException
 
-from hotspot.legal import LANGUAGES
 from portal.context import current
 
 LANGUAGE_NAMES = {"de": "Deutsch", "en": "English"}
@@ -40,7 +39,7 @@ def init_app(app: Flask) -> None:
 def asked_language() -> str | None:
     """The language chosen by hand: in the address, in the form just sent, or in the one before."""
     wishes = (request.args.get("lang"), _in_form(), request.cookies.get(COOKIE))
-    return next((wish for wish in wishes if wish in LANGUAGES), None)
+    return next((wish for wish in wishes if wish in LANGUAGE_NAMES), None)
 
 
 def _in_form() -> str | None:
@@ -52,7 +51,7 @@ def _in_form() -> str | None:
 
 
 def language() -> str:
-    """The language of this page: `de` or `en`."""
+    """The language of this page, one of LANGUAGE_NAMES."""
     return str(get_locale() or DEFAULT_LANGUAGE)
 
 
@@ -89,7 +88,13 @@ def _digest(path: Path) -> str:
 
 
 def _choose_language() -> str:
-    return asked_language() or request.accept_languages.best_match(LANGUAGES) or DEFAULT_LANGUAGE
+    return asked_language() or request.accept_languages.best_match(LANGUAGE_NAMES) or DEFAULT_LANGUAGE
+
+
+def _direction() -> str:
+    """`rtl` where the language is written from right to left."""
+    locale = get_locale()
+    return locale.text_direction if locale else "ltr"
 
 
 def _page_values() -> dict[str, str | None]:
@@ -98,6 +103,8 @@ def _page_values() -> dict[str, str | None]:
         "operator_name": settings.operator_name,
         "product_name": settings.product_name,
         "language": language(),
+        "language_name": LANGUAGE_NAMES[language()],
+        "direction": _direction(),
         "asked_language": asked_language(),
         "flow_token": g.get("flow_token"),
     }

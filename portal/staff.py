@@ -10,10 +10,9 @@ from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotspot.legal import LANGUAGES
 from portal import staff_batches, staff_desk, staff_issue, staff_sign_in, staff_vouchers
 from portal.errors import database_is_away
-from portal.languages import COOKIE
+from portal.languages import COOKIE, LANGUAGE_NAMES
 from portal.staff_user import SESSION_LIFE, load_user
 
 blueprint = Blueprint("staff", __name__)
@@ -85,7 +84,7 @@ def viewer() -> dict[str, object]:
 @blueprint.after_request
 def keep_language(response: Response) -> Response:
     """Staff pages have addresses that carry no language: what was chosen by hand is remembered."""
-    if request.args.get("lang") in LANGUAGES:
+    if request.args.get("lang") in LANGUAGE_NAMES:
         response.set_cookie(
             COOKIE,
             request.args["lang"],

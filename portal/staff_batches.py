@@ -10,7 +10,6 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from hotspot.directory import SiteRecord
-from hotspot.legal import LANGUAGES
 from hotspot.place import Site
 from portal import articles, formats, gate, qr, staff_words
 from portal.context import Portal, current
@@ -25,6 +24,7 @@ from vouchers.stock import vouchers_of
 # A part is what one page shows and one print job holds.
 PART = 500
 CARDS_ON_A_SHEET = 8
+CARD_LANGUAGES = ("de", "en")
 # Paper outlives the day: measured from then, no date is written as "today" or "tomorrow".
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -124,7 +124,7 @@ def print_batch(batch_id: str) -> str:
         if code
     ]
     sheets = [cards[start : start + CARDS_ON_A_SHEET] for start in range(0, len(cards), CARDS_ON_A_SHEET)]
-    words = [_card_words(loaded, language) for language in LANGUAGES]
+    words = [_card_words(loaded, language) for language in CARD_LANGUAGES]
     return render_template(
         "staff/print.html", head=_head(loaded, portal.clock()), sheets=sheets, words=words, part=number
     )

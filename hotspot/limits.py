@@ -30,6 +30,9 @@ class Limit(enum.Enum):
     # 50-bit codes leave a whole crowd of guessers no chance; a low limit would only let one lock out a site's guests.
     GUESSES_AT_SITE = (3000, timedelta(minutes=10))
     GUESSES_BY_QR = (100, timedelta(minutes=10))
+    # Fake posts to the portal must not make the PoP flood a gateway with Disconnect-Requests, nor keep a device away.
+    CALLS_BACK_OF_DEVICE = (3, timedelta(minutes=5))
+    CALLS_BACK_AT_NAS = (120, timedelta(minutes=1))
     SIGN_INS_BY_ACCOUNT_AND_ADDRESS = (10, timedelta(minutes=15))
     SIGN_INS_BY_ADDRESS = (50, timedelta(minutes=15))
 

@@ -14,6 +14,7 @@ from portal.context import current
 from portal.flow import Flow
 from portal.handoffs import (
     HANDOFFS,
+    Admission,
     Failure,
     FormPost,
     Problem,
@@ -45,9 +46,10 @@ from portal.wording import (
     Words,
 )
 from sessions.asking import Asked, ask, find_by_page_token, newest_asked, running_visit
+from sessions.calling_back import ask_for_device
 from sessions.offers import Wanted, preview, redeem
 from sessions.visit import Visit, VisitState, hash_device
-from vouchers.admission import Refused
+from vouchers.admission import Reason, Refused
 from vouchers.passes import Pass, passes_at
 
 blueprint = Blueprint("guest", __name__)
@@ -243,7 +245,18 @@ def _take(
     answer = preview(session, wanted, here.now)
     if isinstance(answer, Refused):
         return answer
-    return ask(session, portal.keyring, wanted, passing.nas_id, terms_id, here.now)
+    return _ask(session, here, passing, wanted, terms_id)
+
+
+def _ask(session: Session, here: Here, passing: Flow, wanted: Wanted, terms_id: int | None) -> Asked | Refused:
+    """Note the visit, as the gateway is going to ask for it."""
+    keyring, nas = here.portal.keyring, here.nas
+    if nas is None or HANDOFFS[nas.make].admission is not Admission.BY_DEVICE:
+        return ask(session, keyring, wanted, passing.nas_id, terms_id, here.now)
+    if passing.device is None:
+        return Refused(Reason.NO_DEVICE)
+    proved = passing.verified
+    return ask_for_device(session, keyring, wanted, nas, passing.device, terms_id, here.now, proved=proved)
 
 
 def _send_to_gateway(here: Here, passing: Flow, asked: Asked) -> _Page:

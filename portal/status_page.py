@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 from flask import render_template
 from sqlalchemy.orm import Session
 
+from hotspot.place import LoginWay
 from portal import formats
 from portal.here import Here
-from portal.wording import CLOSINGS, REFUSALS, Words
+from portal.wording import CLOSINGS, REFUSALS, REJOIN, Words
 from sessions.status import voucher_status
 from sessions.visit import CloseCause, Visit, VisitState
 from vouchers.admission import Reason
@@ -121,7 +122,8 @@ def _not_yet(here: Here, visit: Visit, page: StatusPage) -> StatusPage:
     if visit.refusal:
         return replace(page, view=View.REFUSED, words=refusal_words(visit))
     if visit.ticket_expires_at and here.now < visit.ticket_expires_at:
-        return replace(page, view=View.WAITING, refresh_seconds=_SOON_SECONDS)
+        words = REJOIN if visit.way is LoginWay.MAC else None
+        return replace(page, view=View.WAITING, refresh_seconds=_SOON_SECONDS, words=words)
     return replace(page, view=View.OVER, words=REFUSALS[Reason.STALE_TICKET])
 
 

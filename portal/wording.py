@@ -188,3 +188,8 @@ FLOW_EXPIRED_FOR_GOOD = Words(
     FLOW_EXPIRED.title,
     _l("Nothing is lost: open any web page while you are on the Wi-Fi, and the sign-in page comes anew."),
 )
+# Where the gateway lets devices in by themselves: some do not come back when they are told to.
+REJOIN = Words(
+    _l("One moment, please"),
+    _l("If nothing happens within a minute, switch the Wi-Fi of your device off and on again."),
+)

@@ -26,8 +26,16 @@ class Asked:
     page_token: str
 
 
-def ask(session: Session, keyring: Keyring, wanted: Wanted, nas_id: int, terms_id: int | None, now: datetime) -> Asked:
-    """Note that a guest may come with a ticket. The visit holds no place yet, so that fake posts fill nothing."""
+def ask(
+    session: Session,
+    keyring: Keyring,
+    wanted: Wanted,
+    nas_id: int,
+    terms_id: int | None,
+    now: datetime,
+    way: LoginWay = LoginWay.TICKET,
+) -> Asked:
+    """Note that a guest may come, with a ticket or by the device. The visit holds no place yet: fake posts fill nothing."""
     article_id = wanted.voucher.pass_id if wanted.voucher else wanted.free_pass.id if wanted.free_pass else None
     if article_id is None:
         raise ValueError("neither a voucher nor a free pass is wanted")
@@ -39,7 +47,7 @@ def ask(session: Session, keyring: Keyring, wanted: Wanted, nas_id: int, terms_i
         nas_id=nas_id,
         pass_id=article_id,
         voucher_id=wanted.voucher.id if wanted.voucher else None,
-        way=LoginWay.TICKET,
+        way=way,
         state=VisitState.ASKED,
         device=wanted.device,
         swaps=wanted.swaps,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from hotspot import limits
@@ -134,10 +134,7 @@ def _resolve_tickets(session: Session, keyring: Keyring, wishes: list[Wish], now
         return
     found = _TICKETS.rows(session, handles={wish.login.user_name for wish in wishes})
     by_handle = {handle: tuple(promise) for handle, *promise in found}
-    free_passes = {pass_id for *_rest, voucher_id, _swaps, pass_id in found if voucher_id is None}
-    articles = (
-        {one.id: one for one in session.scalars(select(Pass).where(Pass.id.in_(free_passes)))} if free_passes else {}
-    )
+    articles = _free_passes(session, {pass_id for *_, voucher_id, _swaps, pass_id in found if voucher_id is None})
     for wish in wishes:
         promise = by_handle.get(wish.login.user_name)
         visit_id, site_id, expires_at, voucher_id, swaps, pass_id = promise or _NO_PROMISE
@@ -150,6 +147,10 @@ def _resolve_tickets(session: Session, keyring: Keyring, wishes: list[Wish], now
         else:
             wish.visit_id, wish.voucher_id, wish.swaps = visit_id, voucher_id, swaps
             wish.free_pass = articles.get(pass_id) if voucher_id is None else None
+
+
+def _free_passes(session: Session, ids: set[int]) -> dict[int, Pass]:
+    return {one.id: one for one in session.scalars(select(Pass).where(Pass.id.in_(ids)))} if ids else {}
 
 
 _NO_PROMISE: tuple[Any, ...] = (None,) * 6
@@ -214,7 +215,10 @@ def _code_is_proved(wish: Wish, code: Code) -> bool:
 
 
 def _resolve_devices(session: Session, keyring: Keyring, wishes: list[Wish], now: datetime) -> None:
-    """A returning device means the voucher it used last at this site that has not ended, as long as its pass lets it return."""
+    """A device means what the portal has noted it for, else the voucher it used last at this site.
+
+    That voucher must not have ended, and its pass must let the device return.
+    """
     if not wishes:
         return
     for wish in wishes:
@@ -229,12 +233,35 @@ def _resolve_devices(session: Session, keyring: Keyring, wishes: list[Wish], now
         for device, site_id, voucher_id, last_login_at, return_days in _DEVICES.rows(session, devices=hashes, now=now)
         if now < last_login_at + timedelta(days=return_days)
     }
+    promises = {
+        (site_id, hashes[device]): promise
+        for device, site_id, *promise in _NOTED.rows(session, devices=hashes, now=now)
+    }
+    articles = _free_passes(session, {pass_id for _, voucher_id, _, pass_id in promises.values() if voucher_id is None})
     for wish in wishes:
-        wish.voucher_id = newest.get((wish.site.id, wish.device))
-        if wish.voucher_id is None:
+        if promise := promises.get((wish.site.id, wish.device)):
+            wish.visit_id, wish.voucher_id, wish.swaps, pass_id = promise
+            wish.free_pass = articles.get(pass_id) if wish.voucher_id is None else None
+        else:
+            wish.voucher_id = newest.get((wish.site.id, wish.device))
+        if wish.voucher_id is None and wish.free_pass is None:
             wish.refused = wish.refused or Refused(Reason.UNKNOWN_DEVICE)
 
 
+# The newest last, so that it is the one that counts.
+_NOTED = Query(
+    lambda is_in: (
+        select(Visit.device, Visit.site_id, Visit.id, Visit.voucher_id, Visit.swaps, Visit.pass_id)
+        .where(
+            is_in(Visit.device, "devices"),
+            Visit.way == literal_column(f"'{LoginWay.MAC}'"),
+            Visit.reserved_at.is_(None),
+            Visit.closed_at.is_(None),
+            Visit.ticket_expires_at > bindparam("now", type_=UtcDateTime()),
+        )
+        .order_by(Visit.id)
+    )
+)
 _DEVICES = Query(
     lambda is_in: (
         select(VoucherDevice.device, Voucher.site_id, Voucher.id, VoucherDevice.last_login_at, Voucher.return_days)

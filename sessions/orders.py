@@ -13,7 +13,7 @@ from hotspot.directory import Directory
 from hotspot.keys import Keyring
 from hotspot.mac import Mac
 from sessions.usage import Account, load_accounts
-from sessions.visit import CloseCause, Disconnect, Identifiers, Leg, OrderKind, Outcome, Visit
+from sessions.visit import CloseCause, Disconnect, Identifiers, Leg, OrderKind, Outcome, Visit, VisitState
 from vouchers.admission import DeviceFacts, Granted, PlaceFacts, decide
 from vouchers.batches import Voucher
 
@@ -175,7 +175,9 @@ def _is_own_name(identifiers: Identifiers, visit: Visit) -> bool:
 
 
 def _is_moot(row: Disconnect, visit: Visit, leg: Leg | None) -> bool:
-    """The session has ended by itself, or has nobody any more whose limits could change."""
+    """The session has ended by itself, or has nobody any more whose limits could change, or its device is back already."""
+    if row.kind is OrderKind.DISCONNECT and row.cause is None:
+        return visit.state is not VisitState.ASKED
     if visit.runs:
         return False
     ended = visit.close_cause is CloseCause.STOPPED or (leg is not None and leg.stopped_at is not None)

@@ -28,8 +28,13 @@ MOST_AT_ONCE = 1000
 _KEY, _WAITS = (Disconnect.visit_id, Disconnect.kind), Disconnect.done_at.is_(None)
 
 
-def ask_disconnect_ids(session: Session, visits: Iterable[tuple[int, int]], cause: CloseCause, now: datetime) -> None:
-    """Put visits, as (visit id, NAS id), in the disconnect outbox; one that waits there already stays as it is."""
+def ask_disconnect_ids(
+    session: Session, visits: Iterable[tuple[int, int]], cause: CloseCause | None, now: datetime
+) -> None:
+    """Put visits, as (visit id, NAS id), in the disconnect outbox; one that waits there already stays as it is.
+
+    Without a cause no visit ends by it: it only makes a device come back (sessions/calling_back.py).
+    """
     shared = {"kind": OrderKind.DISCONNECT, "cause": cause, "created_at": now, "due_at": now, "attempts": 0}
     rows = [{"visit_id": visit_id, "nas_id": nas_id, **shared} for visit_id, nas_id in sorted(set(visits))]
     if rows:
@@ -94,7 +99,7 @@ def settle(
     ended = {
         order.visit_id: order
         for order, answer in answered.values()
-        if order.kind is OrderKind.DISCONNECT and answer in (Answer.ACKNOWLEDGED, Answer.GONE)
+        if order.kind is OrderKind.DISCONNECT and order.cause and answer in (Answer.ACKNOWLEDGED, Answer.GONE)
     }
     # Visits are held before their orders, as everywhere.
     moved, closed = _close(session, keyring, directory, ended, now)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hotspot.directory import Directory, Located, NasRecord, SiteRecord
+from hotspot.place import LoginWay
 from portal.handoffs.addresses import is_recorded, recorded_origins
 from portal.handoffs.arrival import (
     Admission,
@@ -24,6 +25,7 @@ from portal.handoffs.arrival import (
     Ticket,
     Wait,
 )
+from portal.handoffs.by_device import ByDevice
 from portal.handoffs.controllers import CONTROLLERS
 from portal.handoffs.coovachilli import CoovaChilli
 from portal.handoffs.mikrotik import MikroTik
@@ -49,7 +51,7 @@ __all__ = [
     "sole_gateway",
 ]
 
-_ALL: tuple[Handoff, ...] = (CoovaChilli(), MikroTik(), *CONTROLLERS)
+_ALL: tuple[Handoff, ...] = (CoovaChilli(), MikroTik(), *CONTROLLERS, ByDevice("hostapd"), ByDevice("generic"))
 HANDOFFS: dict[str, Handoff] = {handoff.make: handoff for handoff in _ALL}
 
 
@@ -121,13 +123,15 @@ def hands_back_to(nas: NasRecord, gateway: str | None) -> bool:
     handoff = HANDOFFS.get(nas.make)
     if handoff is None:
         return False
-    return is_recorded(gateway, nas, handoff.ports) if gateway else handoff.admission is Admission.BY_DEVICE
+    if gateway is None:
+        return handoff.admission is Admission.BY_DEVICE and LoginWay.MAC in nas.logins
+    return is_recorded(gateway, nas, handoff.ports)
 
 
 def gateways_of(nas: NasRecord) -> tuple[str, ...]:
     """The gateways, as origins, that guests of a NAS may be handed back to."""
     handoff = HANDOFFS.get(nas.make)
-    return recorded_origins(nas, handoff.ports) if handoff else ()
+    return recorded_origins(nas, handoff.ports) if handoff and handoff.ports else ()
 
 
 def sole_gateway(directory: Directory, site: SiteRecord) -> tuple[Handoff, str] | None:

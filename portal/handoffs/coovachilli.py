@@ -1,7 +1,5 @@
 """CoovaChilli's UAM hand-off, as its `src/redir.c` does it."""
 
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -11,8 +9,8 @@ from hotspot.directory import NasRecord
 from portal.handoffs.addresses import make_origin
 from portal.handoffs.arrival import Admission, Arrival, Failure, Guest, Problem, Redirect, Sent, State, Ticket
 from portal.handoffs.parameters import Parameters, address, mac, name, read_parameters, web_address
+from portal.handoffs.signatures import is_signed, md5, signed_part
 
-_SIGNATURE = b"&md="
 _CHALLENGE = re.compile(r"[0-9a-f]{32}", re.IGNORECASE | re.ASCII)
 
 
@@ -25,7 +23,7 @@ class CoovaChilli:
 
     def parse(self, sent: Sent) -> Arrival | Problem | None:
         """Read what comes before the signature: what follows it, anybody could have added."""
-        told = read_parameters(sent.query.partition(_SIGNATURE)[0])
+        told = read_parameters(signed_part(sent))
         if told is None:
             return Problem.MALFORMED
         if "res" not in told and "uamip" not in told:
@@ -36,22 +34,17 @@ class CoovaChilli:
             return Problem.MALFORMED
 
     def verify(self, sent: Sent, nas: NasRecord) -> bool:
-        """`md` is the MD5 of the whole address up to `&md=`, followed by the UAM secret."""
-        signed, found, rest = sent.query.partition(_SIGNATURE)
-        if not found or not nas.uam_secret:
-            return False
-        told = rest.partition(b"&")[0].upper()
-        url = sent.page_url.encode() + b"?" + signed
-        return hmac.compare_digest(told, _md5(url + nas.uam_secret.encode()).hex().upper().encode())
+        """By `md`, where there is a UAM secret."""
+        return is_signed(sent, nas)
 
     def grant(self, nas: NasRecord, guest: Guest, ticket: Ticket) -> Redirect:
         """The log-on address with a CHAP response, so that the password itself does not cross the air."""
         challenge = bytes.fromhex(guest.challenge or "")
         if nas.uam_secret:
-            challenge = _md5(challenge + nas.uam_secret.encode())
+            challenge = md5(challenge + nas.uam_secret.encode())
         told = {
             "username": ticket.user_name,
-            "response": _md5(b"\0" + ticket.password.encode() + challenge).hex(),
+            "response": md5(b"\0" + ticket.password.encode() + challenge).hex(),
         }
         if guest.original_url:
             told["userurl"] = guest.original_url
@@ -96,8 +89,3 @@ def _failure(told: Parameters) -> Failure:
         return Failure(told.get("reason", ""))
     except ValueError:
         return Failure.OTHER
-
-
-def _md5(octets: bytes) -> bytes:
-    """MD5 because the protocol says so."""
-    return hashlib.md5(octets, usedforsecurity=False).digest()

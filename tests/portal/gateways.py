@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hotspot.mac import Mac
+from hotspot.place import LoginWay
 from portal.headers import SELF_POST
 from tests.factories import a_mac
 from tests.portal.guest import CHALLENGE, Chilli
@@ -40,6 +41,8 @@ class Gateway:
     make = ""
     gateway_address = ""
     uam_secret: ClassVar[str | None] = None
+    # A record of the NAS by which no guest is handed back to it.
+    stranger: ClassVar[dict[str, object]] = {"gateway_addresses": ("198.51.100.66",)}
     tells_failures = True
 
     def arrive(self, **more: str) -> TestResponse:
@@ -67,6 +70,14 @@ class Gateway:
         """The User-Name that the guest brought."""
         return told["username"]
 
+    def station(self, told: Mapping[str, str]) -> str:
+        """The Calling-Station-Id."""
+        return self.device.value
+
+    def forged(self, told: Mapping[str, str]) -> dict[str, str]:
+        """What the guest brought, with another ticket."""
+        return {name: _altered(value) if len(value) in (20, 32) else value for name, value in told.items()}
+
     def succeed(self, back: HandedBack) -> TestResponse:
         """Let the guest in and send him to where the portal wants him."""
         return self.get(_path(back.told[self.landing]))
@@ -90,6 +101,10 @@ class Gateway:
         assert policy["script-src"] == [f"'sha256-{digest}'"]
         assert re.findall("<script>(.*?)</script>", response.text, re.DOTALL) == [str(SELF_POST)]
         return HandedBack(url, {html.unescape(name): html.unescape(value) for name, value in fields})
+
+
+def _altered(value: str) -> str:
+    return ("1" if value[0] != "1" else "2") + value[1:]
 
 
 def policy_of(response: TestResponse) -> dict[str, list[str]]:
@@ -124,7 +139,7 @@ class ChilliGateway(Gateway):
 
     make = "coovachilli"
     gateway_address = "10.1.0.1:3990"
-    uam_secret = "the uam secret"
+    uam_secret: ClassVar[str | None] = "the uam secret"
 
     @property
     def _chilli(self) -> Chilli:
@@ -414,6 +429,51 @@ class Omada(Controller):
         return super().credentials(told, asked, secret)
 
 
+class MacOnly(Gateway):
+    """A NAS that asks RADIUS by MAC. Its redirects are not signed."""
+
+    make = "generic"
+    tells_failures = False
+    stranger: ClassVar[dict[str, object]] = {"logins": (LoginWay.TICKET,)}
+
+    def redirect(self) -> dict[str, str]:
+        """By our names."""
+        return {"device": self.device.value.lower(), "nas": NAMES["nas_identifier"], "url": "http://news.example/"}
+
+    def take(self, response: TestResponse) -> HandedBack:
+        """The browser stays at the portal, with the guest's own page."""
+        assert response.status_code == 303, response.text
+        assert response.location.startswith("/s/")
+        return HandedBack(response.location, {"username": self.device.value})
+
+    def station(self, told: Mapping[str, str]) -> str:
+        """The User-Name is the device."""
+        return told["username"]
+
+    def forged(self, told: Mapping[str, str]) -> dict[str, str]:
+        """Another device."""
+        return {"username": a_mac().value}
+
+    def credentials(self, told: Mapping[str, str], asked: wire.Attributes, secret: bytes) -> wire.Wire:
+        """The password is the MAC too."""
+        return pap(asked, told["username"], secret)
+
+    def succeed(self, back: HandedBack) -> TestResponse:
+        """The guest's page asks again by itself."""
+        return self.get(back.url)
+
+
+class SigningMacOnly(MacOnly):
+    """The same with redirects that are signed."""
+
+    uam_secret: ClassVar[str | None] = "the uam secret"
+
+    def arrive(self, **more: str) -> TestResponse:
+        """With `md`."""
+        address = f"/g/{self.slug}?{urlencode(self.redirect() | more)}"
+        return self.get(Chilli(self.slug, secret=self.uam_secret).sign(address))
+
+
 GATEWAYS: tuple[type[Gateway], ...] = (
     ChilliGateway,
     MikroTikGateway,
@@ -424,4 +484,6 @@ GATEWAYS: tuple[type[Gateway], ...] = (
     Cambium,
     Meraki,
     Omada,
+    MacOnly,
+    SigningMacOnly,
 )

@@ -26,7 +26,8 @@ test: .venv/.installed-dev $(CATALOGUES) ## install what the tests need and chec
 		     .venv/bin/ruff format --check . >&2; exit 1; }
 	@echo 'mypy --strict' && .venv/bin/mypy --no-error-summary
 	@echo 'lint-imports' && out=$$(.venv/bin/lint-imports 2>&1) || { echo "$$out" >&2; exit 1; }
-	@echo 'pytest' && .venv/bin/pytest --quiet
+	@echo 'pytest, two at a time' && .venv/bin/pytest --quiet --numprocesses 2 -m 'not soak and not alone'
+	@echo 'pytest, one by one' && .venv/bin/pytest --quiet -m 'alone and not soak'
 
 soak: .venv/.installed-dev $(CATALOGUES) ## the long rounds that "make test" leaves out
 	@tests/install-system-packages

@@ -33,6 +33,17 @@ def pytest_configure() -> None:
     hypothesis_settings.load_profile("surfpass")
 
 
+# What these start has to answer in time: a busy neighbour would make it late.
+ALONE = tuple(Path(__file__).parent / folder for folder in ("radius", "deploy"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that `make test` does not run side by side with others."""
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in ALONE):
+            item.add_marker(pytest.mark.alone)
+
+
 @pytest.fixture(autouse=True)
 def _plain_logging() -> Iterator[None]:
     """What a test does to logging ends with the test."""

@@ -1,4 +1,4 @@
-"""What Prometheus is told: the RADIUS workers' numbers, summed, and how the database stands."""
+"""What Prometheus is told: the RADIUS and portal workers' numbers, summed, and how the database stands."""
 
 import contextlib
 import threading
@@ -14,10 +14,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from hotspot.clock import Clock
+from hotspot.counters import metrics_folder
 from hotspot.database import Database
+from portal.tally import PART as PORTAL
 from radius.server import SPOOL_FOLDER
 from radius.spool import count_set_aside
-from radius.tally import forget_gauges_of_the_dead, metrics_folder
+from radius.tally import forget_gauges_of_the_dead
 from sessions.gauges import Gauges, measure
 
 CACHE_SECONDS = 5.0
@@ -38,7 +40,7 @@ def registry_of(data_dir: Path, database: Callable[[], Database], clock: Clock) 
 
 
 class Workers(Collector):
-    """The files of all RADIUS workers on this machine, added up; those of dead ones too, so that no counter goes back."""
+    """The files of all workers of both doors on this machine, added up; those of dead ones too, so that no counter goes back."""
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
@@ -50,7 +52,8 @@ class Workers(Collector):
         for _ in range(_MOST_TRIES):
             # Race: a worker begins or ends, and its files come, go or get another name.
             with contextlib.suppress(FileNotFoundError):
-                files = [str(path) for path in folder.glob("*.db") if path.stat().st_size]
+                found = [*folder.glob("*.db"), *(folder / PORTAL).glob("*.db")]
+                files = [str(path) for path in found if path.stat().st_size]
                 return list(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]
         return []
 

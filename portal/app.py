@@ -15,6 +15,7 @@ from hotspot.keys import Keyring, Purpose
 from hotspot.settings import Settings
 from portal import errors, guest, guest_pages, guest_status, headers, health, languages, request_log, staff
 from portal.context import EXTENSION, Portal
+from portal.tally import Tally
 from portal.wording import sample_unbroken
 
 # Forms are short; nobody uploads anything here.
@@ -43,7 +44,7 @@ def create_app(settings: Settings, database: Database, keyring: Keyring, clock: 
     """The portal as a WSGI application."""
     folder = _templates()
     app = PortalFlask("portal", template_folder=str(folder), static_folder=str(folder / "static"))
-    app.extensions[EXTENSION] = Portal(settings, database, keyring, clock)
+    app.extensions[EXTENSION] = Portal(settings, database, keyring, clock, Tally(settings.data_dir))
     _configure(app, settings, keyring)
     for extension in (request_log, headers, languages, errors, staff):
         extension.init_app(app)

@@ -12,6 +12,7 @@ from hotspot.database import Database
 from hotspot.directory import Directory, current_revision, load_directory
 from hotspot.keys import Keyring
 from hotspot.settings import Settings
+from portal.tally import Tally
 
 EXTENSION = "surfpass"
 
@@ -39,6 +40,7 @@ class Portal:
     database: Database
     keyring: Keyring
     clock: Clock
+    tally: Tally
     _snapshot: _Snapshot = field(default_factory=_Snapshot, repr=False)
 
     def directory(self, session: Session) -> Directory:

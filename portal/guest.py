@@ -138,6 +138,7 @@ def _arrived(here: Here) -> Recognised | Problem | None:
     sent = Sent(_page_url(here.site.slug), request.query_string, request.form.to_dict())
     arrived = recognise(here.directory, here.site, sent)
     if isinstance(arrived, Problem):
+        here.portal.tally.add(arrived)
         _log.warning("gateway query refused", problem=arrived.value, site=here.site.slug)
     return arrived
 

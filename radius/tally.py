@@ -1,26 +1,20 @@
-"""A worker's numbers for Prometheus: files in `metrics/` of the data folder, which the metrics server sums over all workers.
-
-The files are those of prometheus-client's multiprocess mode, and its collector reads them. Its own counters are not
-used: they add values one by one, and where their files are is settled for a whole process when it imports them.
-"""
+"""A worker's numbers for Prometheus: files in `metrics/` of the data folder, which the metrics server sums over all workers."""
 
 import contextlib
-import os
-import secrets
 from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import structlog
-from prometheus_client.mmap_dict import MmapedDict, mmap_key
+from prometheus_client.mmap_dict import mmap_key
 
+from hotspot.counters import claim_file, is_of_the_living, metrics_folder, open_numbers, process_name
 from radius.packet import Cause
 from radius.seen import BATCH_SIZES, LATENCIES, Seen, Spread
 from vouchers.admission import Reason
 
-FOLDER = "metrics"
-# All that a worker ever counts fits in it. It is allocated beforehand: a full disk would end who writes into a mapped hole.
+# All that a worker ever counts fits in it.
 _FILE_OCTETS = 256 * 1024
 _REASONS = frozenset(Reason)
 
@@ -33,14 +27,13 @@ class Tally:
     def __init__(self, data_dir: Path) -> None:
         self._files: dict[str, Any] = {}
         self._paths: dict[str, Path] = {}
-        # Within one process there may be several.
-        name = f"{os.getpid()}.{secrets.token_hex(4)}"
+        name = process_name()
         try:
             folder = metrics_folder(data_dir)
             forget_gauges_of_the_dead(folder)
             for kind in ("counter", "histogram", "gauge_livesum"):
-                path = self._paths[kind] = _claim(folder, kind, name)
-                self._files[kind] = MmapedDict(str(path))  # type: ignore[no-untyped-call]
+                path = self._paths[kind] = claim_file(folder, kind, name, _FILE_OCTETS)
+                self._files[kind] = open_numbers(path)
         except OSError as error:
             log.warning("no metrics", error=error.strerror)
             self._files.clear()
@@ -107,14 +100,6 @@ class Tally:
         file.write_value(key, file.read_value(key)[0] + more, 0.0)
 
 
-def metrics_folder(data_dir: Path) -> Path:
-    """The folder of the workers' numbers, made at need; OSError when it cannot be."""
-    folder = data_dir / FOLDER
-    for one in (data_dir, folder):
-        one.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
 def forget_workers(data_dir: Path) -> None:
     """Remove the numbers of all workers: before the first one starts."""
     with contextlib.suppress(OSError):  # then there will be none
@@ -125,33 +110,8 @@ def forget_workers(data_dir: Path) -> None:
 def forget_gauges_of_the_dead(folder: Path) -> None:
     """Remove what was true only of a worker that lives no more, also of one that was killed."""
     for path in folder.glob("gauge_*.db"):
-        if not _lives(path):
+        if not is_of_the_living(path):
             path.unlink(missing_ok=True)
-
-
-def _claim(folder: Path, kind: str, name: str) -> Path:
-    """A file to count in: one of a worker that lives no more, to go on where it ended, or else a new one."""
-    path = folder / f"{kind}_{name}.db"
-    for old in folder.glob(f"{kind}_*.db"):
-        # Race: another new worker may take it first.
-        with contextlib.suppress(OSError):
-            if not _lives(old):
-                return old.rename(path)
-    with path.open("xb") as file:
-        os.posix_fallocate(file.fileno(), 0, _FILE_OCTETS)
-    return path
-
-
-def _lives(path: Path) -> bool:
-    """Whether the process that a file is named after lives."""
-    pid = path.name.rpartition("_")[2].partition(".")[0]
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _by_what(counts: Counter[tuple[int | str, str]]) -> Counter[str]:

@@ -80,6 +80,7 @@ class NasRecord:
     site_id: int | None
     coa_port: int
     old_secrets: tuple[tuple[bytes, datetime], ...] = ()
+    uam_pap: bool = False
 
     def secrets_at(self, now: datetime) -> tuple[bytes, ...]:
         """The secrets that may sign a request at `now`, the newest first: while one is replaced, the old one too."""
@@ -241,4 +242,5 @@ def nas_record(nas: Nas, keyring: Keyring) -> NasRecord:
         site_id=nas.site_id,
         coa_port=nas.coa_port,
         old_secrets=tuple((keyring.decrypt(Purpose.SECRETS, old.secret), old.valid_until) for old in nas.old_secrets),
+        uam_pap=nas.uam_pap,
     )

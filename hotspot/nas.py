@@ -27,6 +27,7 @@ class NewNas:
     make: str
     secret: str
     uam_secret: str | None = None
+    uam_pap: bool = False
     gateway_addresses: tuple[str, ...] = ()
     nas_identifier: str | None = None
     message_authenticator: MessageAuthenticatorPolicy = MessageAuthenticatorPolicy.YES
@@ -45,7 +46,7 @@ def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site:
             "With grain 'site' nothing in a request would name the site: give --site, and one NAS per site "
             "told apart by --nas-identifier.",
         )
-    gateway_addresses = [_gateway_address(text) for text in new.gateway_addresses]
+    gateway_addresses = [read_gateway_address(text) for text in new.gateway_addresses]
     if session.scalar(select(Nas.id).where(Nas.name == name)):
         raise Refusal("name-taken", f"There is a NAS named {name!r} already.")
     _refuse_indistinct_nas(session, keyring, new, network)
@@ -55,6 +56,7 @@ def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site:
         make=new.make,
         secret=keyring.encrypt(Purpose.SECRETS, new.secret),
         uam_secret=keyring.encrypt(Purpose.SECRETS, new.uam_secret) if new.uam_secret else None,
+        uam_pap=new.uam_pap,
         nas_identifier=new.nas_identifier,
         gateway_addresses=gateway_addresses,
         message_authenticator=new.message_authenticator,
@@ -78,8 +80,8 @@ def check_secret(secret: str) -> None:
         raise Refusal("bad-secret", f"A RADIUS secret needs {SHORTEST_SECRET} to 128 characters.")
 
 
-def _gateway_address(text: str) -> str:
-    """Spelt as portals compare it."""
+def read_gateway_address(text: str) -> str:
+    """A gateway's address spelt as portals compare it; WrongUse for anything else."""
     try:
         return read_host_port(text)
     except ValueError as error:

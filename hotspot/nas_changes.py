@@ -11,7 +11,7 @@ from hotspot import audit
 from hotspot.audit import Actor
 from hotspot.errors import NotFound, Refusal, WrongUse
 from hotspot.keys import Keyring, Purpose
-from hotspot.nas import check_secret
+from hotspot.nas import check_secret, read_gateway_address
 from hotspot.place import LoginWay, MessageAuthenticatorPolicy, Nas, OldSecret, announce_change
 
 LONGEST_KEEPING = timedelta(days=90)
@@ -80,6 +80,8 @@ class NasChange:
     message_authenticator: MessageAuthenticatorPolicy | None = None
     logins: tuple[LoginWay, ...] | None = None
     coa_port: int | None = None
+    gateway_addresses: tuple[str, ...] | None = None
+    uam_pap: bool | None = None
 
 
 def change_nas(session: Session, actor: Actor, nas: Nas, change: NasChange, now: datetime) -> None:
@@ -95,6 +97,12 @@ def change_nas(session: Session, actor: Actor, nas: Nas, change: NasChange, now:
     if change.coa_port is not None:
         nas.coa_port = change.coa_port
         said.append(f"CoA port {change.coa_port}")
+    if change.gateway_addresses is not None:
+        nas.gateway_addresses = [read_gateway_address(text) for text in change.gateway_addresses]
+        said.append(f"gateway addresses {','.join(nas.gateway_addresses)}")
+    if change.uam_pap is not None:
+        nas.uam_pap = change.uam_pap
+        said.append("PAP" if change.uam_pap else "CHAP")
     if not said:
         raise WrongUse("nothing-to-change", "Say what to change: give at least one option.")
     _record(session, actor, "NAS changed", nas, now, f"{nas.name}: {', '.join(said)}")

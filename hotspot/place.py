@@ -172,6 +172,8 @@ class Nas(Identified, Base):
     make: Mapped[str] = mapped_column(String(20))
     secret: Mapped[bytes] = mapped_column(LargeBinary)
     uam_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # Whether the portal hands it passwords as PAP, for RADIUS servers behind it that need them in clear.
+    uam_pap: Mapped[bool] = mapped_column(default=False, server_default=false())
     nas_identifier: Mapped[str | None] = mapped_column(String(253))
     gateway_addresses: Mapped[list[str]] = mapped_column(JSON)
     message_authenticator: Mapped[MessageAuthenticatorPolicy] = mapped_column(enum_column(MessageAuthenticatorPolicy))

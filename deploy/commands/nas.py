@@ -18,6 +18,7 @@ from hotspot.enrolment import find_site
 from hotspot.nas import NewNas, add_nas
 from hotspot.nas_changes import NasChange, change_nas, change_secret, find_nas
 from hotspot.place import Grain, LoginWay, MessageAuthenticatorPolicy, Nas
+from portal.handoffs import HANDOFFS
 from radius.makes import MAKES
 
 _COLUMNS = (
@@ -37,6 +38,28 @@ def message_authenticator_option(default: str | None = None) -> Callable[[Any], 
     )
 
 
+def uam_pap_option(default: bool | None = None) -> Callable[[Any], Any]:
+    """`--uam-pap`."""
+    return click.option(
+        "--uam-pap/--uam-chap", default=default, help="How a CoovaChilli is handed the password; by default as CHAP."
+    )
+
+
+gateway_address_option = click.option(
+    "--gateway-address",
+    "gateway_addresses",
+    multiple=True,
+    help="host or host:port that guests are handed back to; may be repeated.",
+)
+
+
+def _check_gateways(make: str, addresses: tuple[str, ...]) -> None:
+    """Wrong use for an address at a make that hands no guests back."""
+    handoff = HANDOFFS.get(make)
+    if addresses and (handoff is None or not handoff.ports):
+        raise click.UsageError(f"guests are not handed back to a gateway of make {make}: leave --gateway-address out")
+
+
 @click.group()
 def nas() -> None:
     """RADIUS clients: the gateways, controllers and access points that ask this PoP."""
@@ -50,9 +73,8 @@ def nas() -> None:
 @click.option("--secret-file", type=TEXT_FILE, help="File with the RADIUS secret; - reads it from input.")
 @click.option("--uam-secret", help="Secret that signs the gateway's redirects (CoovaChilli: uamsecret).")
 @click.option("--uam-secret-file", type=TEXT_FILE, help="File with that secret.")
-@click.option(
-    "--gateway-address", "gateway_addresses", multiple=True, help="host:port guests are sent back to; may be repeated."
-)
+@uam_pap_option(default=False)
+@gateway_address_option
 @click.option("--nas-identifier", help="Its NAS-Identifier, where several share a network.")
 @message_authenticator_option(MessageAuthenticatorPolicy.YES.value)
 @click.option(
@@ -80,6 +102,7 @@ def add(
     secret_file: IO[str] | None,
     uam_secret: str | None,
     uam_secret_file: IO[str] | None,
+    uam_pap: bool,
     gateway_addresses: tuple[str, ...],
     nas_identifier: str | None,
     message_authenticator: str,
@@ -98,12 +121,14 @@ def add(
     shared_secret = secret_of("secret", secret, secret_file)
     if shared_secret is None:
         raise click.UsageError("give --secret or --secret-file")
+    _check_gateways(make, gateway_addresses)
     new = NewNas(
         name=name,
         network=network,
         make=make,
         secret=shared_secret,
         uam_secret=secret_of("uam-secret", uam_secret, uam_secret_file),
+        uam_pap=uam_pap,
         gateway_addresses=gateway_addresses,
         nas_identifier=nas_identifier,
         message_authenticator=MessageAuthenticatorPolicy(message_authenticator),
@@ -146,6 +171,8 @@ def show(installation: Installation, name: str, form: str) -> None:
 @message_authenticator_option()
 @click.option("--login", "logins", type=LoginsType(), help="Ways to log in.")
 @click.option("--coa-port", type=click.IntRange(1, 65535), help="UDP port of CoA and Disconnect.")
+@uam_pap_option()
+@gateway_address_option
 @format_of_one
 @pass_installation
 def change(
@@ -154,9 +181,11 @@ def change(
     message_authenticator: str | None,
     logins: tuple[LoginWay, ...] | None,
     coa_port: int | None,
+    uam_pap: bool | None,
+    gateway_addresses: tuple[str, ...],
     form: str,
 ) -> None:
-    """Change a RADIUS client, by its name or id; what is not given stays.
+    """Change a RADIUS client, by its name or id; what is not given stays. Gateway addresses replace those of before.
 
     \b
     surfpass nas change "Markt gateway" --message-authenticator auto
@@ -164,7 +193,9 @@ def change(
     policy = MessageAuthenticatorPolicy(message_authenticator) if message_authenticator else None
     with installation.write() as work:
         found = find_nas(work.session, name)
-        change_nas(work.session, COMMAND_LINE, found, NasChange(policy, logins, coa_port), work.now)
+        _check_gateways(found.make, gateway_addresses)
+        change = NasChange(policy, logins, coa_port, gateway_addresses or None, uam_pap)
+        change_nas(work.session, COMMAND_LINE, found, change, work.now)
         shown = show_nas(found, work.now)
     print_one(shown, form)
 

@@ -1,5 +1,6 @@
 """CoovaChilli's UAM hand-off, as its `src/redir.c` does it."""
 
+import itertools
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -38,14 +39,15 @@ class CoovaChilli:
         return is_signed(sent, nas)
 
     def grant(self, nas: NasRecord, guest: Guest, ticket: Ticket) -> Redirect:
-        """The log-on address with a CHAP response, so that the password itself does not cross the air."""
+        """The log-on address with a CHAP response, or with the password hidden by the challenge that both know."""
         challenge = bytes.fromhex(guest.challenge or "")
         if nas.uam_secret:
             challenge = md5(challenge + nas.uam_secret.encode())
-        told = {
-            "username": ticket.user_name,
-            "response": md5(b"\0" + ticket.password.encode() + challenge).hex(),
-        }
+        told = {"username": ticket.user_name}
+        if nas.uam_pap:
+            told["password"] = _hide(ticket.password.encode(), challenge).hex()
+        else:
+            told["response"] = md5(b"\0" + ticket.password.encode() + challenge).hex()
         if guest.original_url:
             told["userurl"] = guest.original_url
         return Redirect(f"{guest.gateway}/logon?{urlencode(told)}")
@@ -89,3 +91,9 @@ def _failure(told: Parameters) -> Failure:
         return Failure(told.get("reason", ""))
     except ValueError:
         return Failure.OTHER
+
+
+def _hide(password: bytes, challenge: bytes) -> bytes:
+    """XOR with the challenge, again and again; at least one NUL ends the password in what CoovaChilli makes of it."""
+    padded = password + bytes(len(challenge) - len(password) % len(challenge))
+    return bytes(a ^ b for a, b in zip(padded, itertools.cycle(challenge), strict=False))

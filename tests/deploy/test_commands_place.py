@@ -14,6 +14,7 @@ from hotspot.database import Database
 from hotspot.directory import load_directory
 from hotspot.keys import Keyring
 from hotspot.people import User, check_password
+from portal.handoffs import HANDOFFS
 from radius.makes import MAKES
 from tests.deploy.conftest import Surfpass
 
@@ -95,15 +96,40 @@ def test_a_second_access_point_on_a_single_site_is_refused(surfpass: Surfpass, m
 def test_a_nas_of_every_make_is_added_and_its_secrets_are_never_shown(surfpass_json: Json, make: str) -> None:
     added = surfpass_json(
         *("nas", "add", "--name", "Gateway", "--network", "127.0.0.1/32", "--make", make, "--secret", "rather secret"),
-        *("--uam-secret", "also secret", "--gateway-address", "10.1.0.1:3990", "--gateway-address", "10.2.0.1:3990"),
-        *("--nas-identifier", "gw", "--message-authenticator", "auto", "--login", "ticket,voucher"),
+        *(
+            "--uam-secret",
+            "also secret",
+            "--nas-identifier",
+            "gw",
+            "--message-authenticator",
+            "auto",
+            "--login",
+            "ticket,voucher",
+        ),
     )
     assert added["coa_port"] == MAKES[make].coa_port
-    assert added["gateway_addresses"] == ["10.1.0.1:3990", "10.2.0.1:3990"]
     assert added["logins"] == ["ticket", "voucher"]
     for shown in (added, surfpass_json("nas", "list"), surfpass_json("nas", "show", "Gateway")):
         assert "rather secret" not in json.dumps(shown)
         assert "also secret" not in json.dumps(shown)
+
+
+HANDED_BACK = [make for make, handoff in HANDOFFS.items() if handoff.ports]
+
+
+@pytest.mark.parametrize("make", MAKES)
+def test_gateway_addresses_are_for_makes_that_guests_are_handed_back_to(
+    surfpass: Surfpass, surfpass_json: Json, make: str
+) -> None:
+    add = ("nas", "add", "--name", "G", "--network", "127.0.0.1/32", "--make", make, "--secret", "rather secret")
+    given = ("--gateway-address", "10.1.0.1", "--gateway-address", "10.2.0.1:3990")
+    if make not in HANDED_BACK:
+        assert "leave --gateway-address out" in surfpass(*add, *given, code=2).stderr
+        return
+    assert surfpass_json(*add, *given)["gateway_addresses"] == ["10.1.0.1", "10.2.0.1:3990"]
+    assert surfpass_json("nas", "show", "G")["uam_pap"] is False
+    changed = surfpass_json("nas", "change", "G", "--gateway-address", "10.3.0.1", "--uam-pap")
+    assert (changed["gateway_addresses"], changed["uam_pap"]) == (["10.3.0.1"], True)
 
 
 def test_secrets_come_from_files_without_the_end_of_the_line(

@@ -41,6 +41,8 @@ class Gateway:
     make = ""
     gateway_address = ""
     uam_secret: ClassVar[str | None] = None
+    # What the NAS's record says besides.
+    more: ClassVar[dict[str, object]] = {}
     # A record of the NAS by which no guest is handed back to it.
     stranger: ClassVar[dict[str, object]] = {"gateway_addresses": ("198.51.100.66",)}
     tells_failures = True
@@ -168,6 +170,24 @@ class ChilliGateway(Gateway):
         if self.uam_secret:
             challenge = hashlib.md5(challenge + self.uam_secret.encode()).digest()
         return chap(asked, b"\0", bytes.fromhex(told["response"]), challenge, secret)
+
+
+class PapChilli(ChilliGateway):
+    """CoovaChilli that is handed passwords as PAP."""
+
+    more: ClassVar[dict[str, object]] = {"uam_pap": True}
+
+    def forged(self, told: Mapping[str, str]) -> dict[str, str]:
+        """Another password."""
+        return {**told, "password": _altered(told["password"])}
+
+    def credentials(self, told: Mapping[str, str], asked: wire.Attributes, secret: bytes) -> wire.Wire:
+        """As `redir.c` does it: XOR with the challenge over and over, up to the first NUL."""
+        challenge = hashlib.md5(bytes.fromhex(CHALLENGE) + b"the uam secret").digest()
+        hidden = bytes.fromhex(told["password"])
+        assert "response" not in told
+        clear = bytes(octet ^ challenge[place % 16] for place, octet in enumerate(hidden)).partition(b"\0")[0]
+        return pap(asked, clear.decode("latin-1"), secret)
 
 
 class MikroTikGateway(Gateway):
@@ -476,6 +496,7 @@ class SigningMacOnly(MacOnly):
 
 GATEWAYS: tuple[type[Gateway], ...] = (
     ChilliGateway,
+    PapChilli,
     MikroTikGateway,
     PlainMikroTik,
     Cisco,

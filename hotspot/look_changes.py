@@ -11,8 +11,17 @@ from hotspot import audit
 from hotspot.audit import Actor
 from hotspot.colours import Colour, contrasts
 from hotspot.errors import Refusal, WrongUse
-from hotspot.legal import LANGUAGES
-from hotspot.looks import Look, LookPicture, LookState, LookText, PictureKind, open_look, picture_body, released_look
+from hotspot.looks import (
+    WELCOME_LANGUAGES,
+    Look,
+    LookPicture,
+    LookState,
+    LookText,
+    PictureKind,
+    open_look,
+    picture_body,
+    released_look,
+)
 from hotspot.pictures import EncodedPicture
 from hotspot.place import Site, announce_change
 
@@ -148,8 +157,8 @@ def _check(new: NewLook) -> None:
     if len({one.language for one in new.welcomes}) != len(new.welcomes):
         raise WrongUse("bad-texts", "Give one welcome for each language.")
     for one in new.welcomes:
-        if one.language not in LANGUAGES:
-            raise WrongUse("bad-language", f"{one.language!r} is not one of {', '.join(LANGUAGES)}.")
+        if one.language not in WELCOME_LANGUAGES:
+            raise WrongUse("bad-language", f"{one.language!r} is not one of {', '.join(WELCOME_LANGUAGES)}.")
         if len(one.body) > LONGEST_WELCOME or not one.body.replace("\n", "").isprintable():
             raise Refusal("bad-welcome", f"A welcome is plain text of at most {LONGEST_WELCOME} characters.")
 

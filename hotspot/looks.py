@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, undefer
+from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship, undefer
 
 from hotspot.colours import Colour, Palette, palette
 from hotspot.database import Base, BigId, Identified, enum_column
@@ -22,6 +22,8 @@ class LookState(enum.StrEnum):
     REPLACED = "replaced"
 
 
+# A welcome may speak any of them, whatever the pages themselves can say.
+WELCOME_LANGUAGES = ("de", "en", "fr", "it", "cs", "tr", "uk", "ar")
 OPEN = (LookState.DRAFT, LookState.SUBMITTED, LookState.RETURNED)
 
 
@@ -126,7 +128,7 @@ def waiting_looks(session: Session) -> Sequence[Look]:
     query = (
         select(Look).join(Look.site).where(Look.state == LookState.SUBMITTED, Site.own_page, Site.retired_at.is_(None))
     )
-    return session.scalars(query.order_by(Look.submitted_at)).all()
+    return session.scalars(query.order_by(Look.submitted_at).options(contains_eager(Look.site))).all()
 
 
 def public_look(session: Session, public_id: str) -> Look | None:

@@ -27,8 +27,8 @@ class Frame:
 
 
 # Both together leave room for the page itself below 50 KB; the background travels in the style sheet, a third larger.
-LOGO = Frame(320, 160, 7_000)
-BACKGROUND = Frame(960, 480, 13_500, smallest_side=200)
+LOGO = Frame(320, 160, 5_000)
+BACKGROUND = Frame(960, 480, 10_000, smallest_side=200)
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ def _opened(sent: bytes, frame: Frame) -> Image.Image:
         upright = ImageOps.exif_transpose(picture).convert("RGBA")
     except Refusal:
         raise
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
     except Exception as error:  # a decoder fails on hostile octets in any way it likes
         raise Refusal("bad-picture", "This is not a whole PNG, JPEG or WebP picture.") from error
     upright.thumbnail((frame.width, frame.height))
@@ -83,9 +85,13 @@ def _opened(sent: bytes, frame: Frame) -> Image.Image:
 def _check_size(width: int, height: int, frame: Frame) -> None:
     """Known before a single pixel is decoded."""
     if width * height > MOST_PIXELS:
-        raise Refusal("picture-too-large", f"A picture may have {MOST_PIXELS // 1_000_000} megapixels at most.")
+        raise _too_many_pixels()
     if min(width, height) < frame.smallest_side or max(width, height) > 20 * min(width, height):
         raise Refusal("picture-too-small", f"A picture needs {frame.smallest_side} pixels on its shorter side.")
+
+
+def _too_many_pixels() -> Refusal:
+    return Refusal("picture-too-large", f"A picture may have {MOST_PIXELS // 1_000_000} megapixels at most.")
 
 
 def _ink_is_light(picture: Image.Image) -> bool:

@@ -13,12 +13,12 @@ from hotspot.clock import Clock, utc_now
 from hotspot.database import Database
 from hotspot.keys import Keyring, Purpose
 from hotspot.settings import Settings
-from portal import errors, guest, guest_pages, guest_status, headers, health, languages, request_log, staff
+from portal import errors, guest, guest_pages, guest_status, headers, health, languages, look, request_log, staff
 from portal.context import EXTENSION, Portal
 from portal.tally import Tally
 from portal.wording import sample_unbroken
 
-# Forms are short; nobody uploads anything here.
+# Forms are short; the one that takes pictures has a limit of its own (portal/staff.py).
 LARGEST_FORM_OCTETS = 64 * 1024
 # The style sheet's address changes with its content, so it may be kept for long.
 STATIC_SECONDS = 7 * 86400
@@ -46,13 +46,14 @@ def create_app(settings: Settings, database: Database, keyring: Keyring, clock: 
     app = PortalFlask("portal", template_folder=str(folder), static_folder=str(folder / "static"))
     app.extensions[EXTENSION] = Portal(settings, database, keyring, clock, Tally(settings.data_dir))
     _configure(app, settings, keyring)
-    for extension in (request_log, headers, languages, errors, staff):
+    for extension in (request_log, headers, languages, look, errors, staff):
         extension.init_app(app)
     for blueprint in (
         health.blueprint,
         guest.blueprint,
         guest_status.blueprint,
         guest_pages.blueprint,
+        look.blueprint,
         staff.blueprint,
     ):
         app.register_blueprint(blueprint)

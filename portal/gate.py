@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from hotspot.errors import NotFound
 from hotspot.keys import Keyring
+from hotspot.looks import Look
 from hotspot.place import AccessPoint, Site
 from portal.staff_user import StaffUser
 from vouchers import batches
 from vouchers.batches import Batch, Voucher
 
-Found = TypeVar("Found", Site, Batch, Voucher)
+Found = TypeVar("Found", Site, Batch, Voucher, Look)
 
 
 def find(session: Session, user: StaffUser, kind: type[Found], public_id: str) -> Found:

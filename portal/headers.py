@@ -22,6 +22,16 @@ def allow_self_post() -> None:
     g.script_source = f"script-src 'sha256-{_SELF_POST_HASH}'; "
 
 
+def allow_preview_frame() -> None:
+    """Let this page show another page of ours in a frame."""
+    g.frame_source = "frame-src 'self'; "
+
+
+def allow_framing() -> None:
+    """Let pages of ours show this one in a frame."""
+    g.frame_ancestor = "'self'"
+
+
 def _source(gateway: str) -> str:
     """CSP has no way to write an IPv6 address (CSP3 host-part): then the scheme alone has to do."""
     return gateway.partition("//")[0] if "[" in gateway else gateway
@@ -34,12 +44,14 @@ def init_app(app: Flask) -> None:
 
 def _add_headers(response: Response) -> Response:
     targets = " ".join(["'self'", *g.get("form_targets", ())])
+    ancestor = g.get("frame_ancestor", "'none'")
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-        f"{g.get('script_source', '')}form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+        f"{g.get('script_source', '')}{g.get('frame_source', '')}form-action {targets}; base-uri 'none'; "
+        f"frame-ancestors {ancestor}"
     )
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["X-Content-Type-Options"] = "nosniff"
     if request.endpoint != "static":
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
     return response

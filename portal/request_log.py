@@ -7,7 +7,7 @@ from flask import Flask, Response, g, request
 
 _log = structlog.get_logger("portal")
 # Monitoring asks every few seconds, and each page brings its style sheet: neither tells an operator anything.
-_QUIET = frozenset({"health.healthz", "static"})
+_QUIET = frozenset({"health.healthz", "look.picture", "look.sheet", "static"})
 
 
 def init_app(app: Flask) -> None:

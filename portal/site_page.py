@@ -7,7 +7,7 @@ from flask import render_template, request
 from sqlalchemy.orm import Session
 
 from hotspot.legal import LegalKind
-from portal import cookies
+from portal import cookies, look
 from portal.articles import Article, describe
 from portal.here import LONGEST_INLINE_TEXT, Here, LegalPage, legal_page
 from portal.wording import Words
@@ -68,6 +68,7 @@ def show(
     swap: bool = False,
 ) -> str:
     """The page as HTML, with what the guest had filled in before."""
+    look.dress(session, here.site)
     page = _build(session, here, form or Form(code=cookies.kept_code(here.portal.keyring, here.now)), alerts, swap)
     return render_template(template, page=page, slug=here.site.slug)
 

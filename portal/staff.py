@@ -10,7 +10,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal import staff_batches, staff_desk, staff_issue, staff_sign_in, staff_vouchers
+from portal import staff_batches, staff_desk, staff_issue, staff_look, staff_look_steps, staff_sign_in, staff_vouchers
 from portal.errors import database_is_away
 from portal.languages import COOKIE, LANGUAGE_NAMES
 from portal.staff_user import SESSION_LIFE, load_user
@@ -29,6 +29,13 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/desk/sites/<site_id>", staff_issue.site),
     ("POST", "/desk/sites/<site_id>", staff_issue.issue_vouchers),
     ("GET", "/desk/sites/<site_id>/vouchers", staff_vouchers.vouchers),
+    ("GET", "/desk/sites/<site_id>/page", staff_look.own_page),
+    ("POST", "/desk/sites/<site_id>/page", staff_look.save_own_page),
+    ("POST", "/desk/sites/<site_id>/page/switch", staff_look_steps.switch_own_page),
+    ("POST", "/desk/looks/<look_id>", staff_look_steps.step_look),
+    ("GET", "/desk/looks/<look_id>/preview", staff_look_steps.preview_look),
+    ("GET", "/desk/looks/<look_id>/look.css", staff_look_steps.look_sheet),
+    ("GET", "/desk/looks/<look_id>/logo.webp", staff_look_steps.look_logo),
     ("GET", "/desk/batches/<batch_id>", staff_batches.batch),
     ("GET", "/desk/batches/<batch_id>/print", staff_batches.print_batch),
     ("POST", "/desk/vouchers", staff_vouchers.search),
@@ -42,6 +49,7 @@ for _method, _rule, _view in _ROUTES:
 _ERRORS = {
     400: _l("This form was open too long, or something in it was missing. Go back, load the page anew and try again."),
     404: _l("There is nothing here, or it is not yours to see."),
+    413: _l("That was too much: a picture may have 5 MB at most. Go back and choose a smaller one."),
     500: _l("Something went wrong on our side. Please try again in a minute."),
 }
 
@@ -64,6 +72,15 @@ def init_app(app: Flask) -> None:
     manager.user_loader(load_user)
 
 
+@blueprint.url_value_preprocessor
+def take_pictures(endpoint: str | None, _values: dict[str, Any] | None) -> None:
+    """Let the one form that takes pictures be longer than others, before anything reads it, and only of people we know."""
+    if endpoint == "staff.save_own_page" and request.method == "POST" and current_user.is_authenticated:
+        request.max_content_length = staff_look.LARGEST_FORM_OCTETS
+        # Werkzeug counts what it has read ahead of a file too.
+        request.max_form_memory_size = staff_look.LARGEST_TEXTS_OCTETS
+
+
 @blueprint.before_request
 def guard() -> AnyResponse | None:
     """No form without its token, and no page without an account."""
@@ -84,7 +101,7 @@ def viewer() -> dict[str, object]:
 @blueprint.after_request
 def keep_language(response: Response) -> Response:
     """Staff pages have addresses that carry no language: what was chosen by hand is remembered."""
-    if request.args.get("lang") in LANGUAGE_NAMES:
+    if request.args.get("lang") in LANGUAGE_NAMES and request.endpoint != "staff.preview_look":
         response.set_cookie(
             COOKIE,
             request.args["lang"],

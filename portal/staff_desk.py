@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import render_template
 
+from hotspot.looks import waiting_looks
 from hotspot.place import Site
 from portal import gate, staff_words
 from portal.context import current
@@ -50,6 +51,14 @@ class SiteCard:
     as_of: str
 
 
+@dataclass(frozen=True)
+class WaitingPage:
+    """A site whose own page waits for its release."""
+
+    site_id: str
+    site: str
+
+
 def desk() -> str:
     """The overview page."""
     portal, user = current(), signed_in()
@@ -59,8 +68,10 @@ def desk() -> str:
         ids = [site.id for site in sites]
         occupancy = guests_now(session, ids)
         stock = count_vouchers(session, ids, now)
+        waiting = waiting_looks(session) if user.is_operator else ()
     cards = [card(site, occupancy, stock.get(site.id, 0), now, with_customer=user.is_operator) for site in sites]
-    return render_template("staff/desk.html", cards=cards)
+    pages = [WaitingPage(look.site.public_id, look.site.name) for look in waiting]
+    return render_template("staff/desk.html", cards=cards, waiting=pages)
 
 
 def card(site: Site, occupancy: Occupancy, in_stock: int, now: datetime, *, with_customer: bool = False) -> SiteCard:

@@ -8,7 +8,7 @@ from flask import render_template
 from sqlalchemy.orm import Session
 
 from hotspot.place import LoginWay
-from portal import formats
+from portal import formats, look
 from portal.here import Here
 from portal.wording import CLOSINGS, REFUSALS, REJOIN, Words
 from sessions.status import voucher_status
@@ -77,6 +77,7 @@ def show(
     session: Session, here: Here, visit: Visit | None, logout_form: str | None = None, short_address: str | None = None
 ) -> str:
     """The page as HTML; without a visit it says only that the guest is online, since the gateway says so."""
+    look.dress(session, here.site)
     page = _build(session, here, visit, logout_form, short_address)
     return render_template("guest/status.html", page=page)
 

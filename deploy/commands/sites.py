@@ -12,7 +12,8 @@ from deploy.commands.parameters import HourType, one_of
 from deploy.commands.views import show_site
 from deploy.installation import Installation
 from hotspot.audit import COMMAND_LINE
-from hotspot.enrolment import NewSite, add_site, find_customer
+from hotspot.enrolment import NewSite, add_site, find_customer, find_site
+from hotspot.look_changes import allow_own_page
 from hotspot.place import Site, SiteKind
 
 
@@ -76,6 +77,21 @@ def add(
         added = add_site(work.session, COMMAND_LINE, find_customer(work.session, customer), new, work.now)
         shown = show_site(added, installation.settings)
     print_added("site", added.slug, shown, form)
+
+
+@site.command("own-page")
+@click.argument("slug")
+@click.option("--on/--off", "allowed", required=True, help="Off, guests get the standard page at once.")
+@pass_installation
+def own_page(installation: Installation, slug: str, allowed: bool) -> None:
+    """Let a site have a portal page of its own, which its owner makes and the operator releases, or end that.
+
+    \b
+    surfpass site own-page markt --on
+    """
+    with installation.write() as work:
+        allow_own_page(work.session, COMMAND_LINE, find_site(work.session, slug), allowed, work.now)
+    click.echo(f"The own page of {slug} is {'on' if allowed else 'off'}.")
 
 
 @site.command("list")

@@ -40,6 +40,7 @@ def show_site(site: Site, settings: Settings) -> Shown:
         "latitude": site.latitude,
         "longitude": site.longitude,
         "privacy_mode": site.privacy_mode,
+        "own_page": site.own_page,
         "portal_url": f"{settings.public_portal_url}/g/{site.slug}",
     }
 

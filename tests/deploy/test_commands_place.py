@@ -51,6 +51,7 @@ def test_a_site_takes_all_its_options(surfpass: Surfpass, surfpass_json: Json) -
         "latitude": 50.9,
         "longitude": -7.1,
         "privacy_mode": True,
+        "own_page": False,
         "portal_url": "http://127.0.0.1:8080/g/wiese",
     }
     assert "wiese" in surfpass("site", "list").stdout
@@ -258,3 +259,15 @@ def test_accounts_are_listed_without_their_hashes(surfpass: Surfpass, surfpass_j
     (listed,) = surfpass_json("user", "list")
     assert (listed["email"], listed["role"], listed["customer"]) == ("op@pop.example", "operator", None)
     assert "argon2" not in surfpass("user", "list").stdout
+
+
+def test_an_own_page_is_switched_on_and_off(surfpass: Surfpass, surfpass_json: Json) -> None:
+    surfpass("customer", "add", "--name", "A")
+    told = ("--customer", "A", "--slug", "markt", "--name", "Markt", "--kind", "single", "--ssid", "Markt")
+    surfpass("site", "add", *told)
+    assert surfpass("site", "own-page", "markt", "--on").stdout == "The own page of markt is on.\n"
+    assert [one["own_page"] for one in surfpass_json("site", "list")] == [True]
+    surfpass("site", "own-page", "markt", "--off")
+    assert [one["own_page"] for one in surfpass_json("site", "list")] == [False]
+    surfpass("site", "own-page", "nowhere", "--on", code=1)
+    surfpass("site", "own-page", "markt", code=2)

@@ -98,13 +98,14 @@ def test_what_is_no_whole_picture_is_refused(sent: bytes) -> None:
     assert refused.value.code == "bad-picture"
 
 
-@pytest.mark.parametrize(("width", "height"), [(5000, 5000), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])
+@pytest.mark.parametrize(("width", "height"), [(5000, 5000), (60_000, 60_000)])
 def test_a_bomb_is_refused_before_a_pixel_is_decoded(width: int, height: int) -> None:
     sent = a_png_of(width, height, zlib.compress(bytes(1_000_000)))
     tracemalloc.start()
     try:
-        with pytest.raises(Refusal):
+        with pytest.raises(Refusal) as refused:
             encode_background(sent)
+        assert refused.value.code == "picture-too-large"
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()

@@ -9,12 +9,17 @@ from flask import Flask
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from hotspot.audit import COMMAND_LINE
 from hotspot.clock import end_of_site_day
+from hotspot.colours import BLACK, WHITE
 from hotspot.database import Database
 from hotspot.keys import Keyring
+from hotspot.look_changes import NewLook, allow_own_page, save_look
 from hotspot.people import Role
+from hotspot.pictures import encode_logo
 from hotspot.place import Site
 from tests.factories import a_pass, a_place, a_site, a_user, directory, some_vouchers
+from tests.hotspot.pictures import a_picture
 from tests.portal.desk import Staff, form_of, signed_in
 from vouchers.batches import Batch, Voucher, free_voucher
 
@@ -39,11 +44,12 @@ class Belongings:
     site_id: str
     batch_id: str
     voucher_id: str
+    look_id: str
 
 
 @pytest.fixture
 def belongings(database: Database, keyring: Keyring, now: datetime) -> Belongings:
-    """A customer's site, batch and voucher; owner@ and colleague@ belong to it, other@ to another, operator@ to none."""
+    """What a customer has; owner@ and colleague@ belong to it, other@ to another, operator@ to none."""
     with database.write() as session:
         place = a_place(session, keyring)
         for email in ("owner@example.org", "colleague@example.org"):
@@ -52,7 +58,10 @@ def belongings(database: Database, keyring: Keyring, now: datetime) -> Belonging
         a_user(session, Role.OPERATOR, email="operator@example.org")
         voucher = some_vouchers(session, keyring, place.site, place.article, now=now)[0].voucher
         batch = session.get_one(Batch, voucher.batch_id)
-        return Belongings(place.site.public_id, batch.public_id, voucher.public_id)
+        allow_own_page(session, COMMAND_LINE, place.site, True, now)
+        logo = encode_logo(a_picture())
+        look = save_look(session, COMMAND_LINE, place.site, NewLook(BLACK, WHITE, (), logo=logo), now)
+        return Belongings(place.site.public_id, batch.public_id, voucher.public_id, look.public_id)
 
 
 def pages(app: Flask, belongings: Belongings) -> Iterator[Page]:

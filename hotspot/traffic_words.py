@@ -69,6 +69,7 @@ _WORDS: dict[str, Words] = {
     "unknown-code": Words("A code that does not exist.", _GUEST),
     "other-site": Words("A voucher of another site.", _GUEST),
     "revoked": Words("A voucher that was cancelled.", _GUEST),
+    "not-yet-valid": Words("A voucher that was used before its time.", _GUEST),
     "expired": Words("A voucher that was not used in time.", _GUEST),
     "over": Words("A voucher whose time is over.", _GUEST),
     "used-up": Words("A voucher whose volume is used up.", _GUEST),

@@ -32,7 +32,6 @@ from portal.here import Here, find_site
 from portal.languages import asked_language
 from portal.site_page import VOUCHER, Form
 from portal.wording import (
-    CAN_SWAP,
     CHOICE_GONE,
     FAILURES,
     FLOW_EXPIRED,
@@ -40,14 +39,14 @@ from portal.wording import (
     NO_CHOICE,
     NO_CODE,
     PROBLEMS,
-    REFUSALS,
     TERMS_CHANGED,
     TERMS_MISSING,
     Words,
+    words_for,
 )
 from sessions.asking import Asked, ask, find_by_page_token, newest_asked, running_visit
 from sessions.calling_back import ask_for_device
-from sessions.offers import Wanted, preview, redeem
+from sessions.offers import Wanted, points_with_room, preview, redeem
 from sessions.visit import Visit, VisitState, hash_device
 from vouchers.admission import Reason, Refused
 from vouchers.passes import Pass, passes_at
@@ -122,8 +121,8 @@ def log_in(slug: str) -> _Page:
     with current().database.write() as session:  # a wrong guess is counted, and so kept, although nothing is granted
         outcome = _take(session, here, passing, form, form.free_pass(offered), terms.id if terms else None)
     if isinstance(outcome, Refused):
-        alert = CAN_SWAP if outcome.can_swap else REFUSALS[outcome.reason]
         with current().database.read() as session:
+            alert = _words(session, here, outcome)
             return site_page.show(session, here, "guest/site.html", form, [alert], swap=outcome.can_swap)
     return _send_to_gateway(here, passing, outcome)
 
@@ -175,7 +174,10 @@ def _welcome(session: Session, here: Here, passing: Flow) -> _Page:
         case State.NOT_YET:
             return site_page.show(session, here, "guest/site.html", alerts=_refused_lately(session, here))
         case State.FAILED:
-            return site_page.show(session, here, "guest/site.html", alerts=[_why(session, here, passing)])
+            refused = _refused_by_radius(session, here, passing)
+            words = _words(session, here, refused) if refused else FAILURES[passing.failure or Failure.OTHER]
+            swap = refused is not None and refused.can_swap
+            return site_page.show(session, here, "guest/site.html", alerts=[words], swap=swap)
         case State.LOGGED_OFF:
             return render_template("guest/logged_out.html", site_name=here.site.name, again_url=here.again_url)
         case State.SUCCESS | State.ALREADY:
@@ -191,13 +193,19 @@ def _online(session: Session, here: Here, passing: Flow) -> _Page:
     return status_page.show(session, here, running_visit(session, here.site.id, device) if device else None)
 
 
-def _why(session: Session, here: Here, passing: Flow) -> Words:
-    """Why the gateway did not let the guest in: RADIUS has noted it at the visit; else what the gateway says."""
+def _refused_by_radius(session: Session, here: Here, passing: Flow) -> Refused | None:
+    """Why the gateway did not let the guest in, where RADIUS has noted it at the visit."""
     device, visit = _device(here, passing), _own_visit(session, here)
     if visit is None or visit.state is not VisitState.ASKED:
         visit = newest_asked(session, here.site.id, device, here.now) if device else None
-    words = status_page.refusal_words(visit) if visit else None
-    return words or FAILURES[passing.failure or Failure.OTHER]
+    return Refused.read(visit.refusal or "") if visit else None
+
+
+def _words(session: Session, here: Here, refused: Refused) -> Words:
+    """What to tell the guest; where the access point is full, also which others of the site are not."""
+    point = here.located.access_point
+    is_full = refused.reason is Reason.FULL and point is not None
+    return words_for(refused, here.site.zone, here.now, points_with_room(session, here.site.id) if is_full else ())
 
 
 def _refused_lately(session: Session, here: Here) -> list[Words]:
@@ -205,8 +213,8 @@ def _refused_lately(session: Session, here: Here) -> list[Words]:
     visit = _own_visit(session, here)
     if visit is None or visit.state is not VisitState.ASKED or here.now - visit.asked_at > _LATELY:
         return []
-    words = status_page.refusal_words(visit)
-    return [words] if words else []
+    refused = Refused.read(visit.refusal or "")
+    return [_words(session, here, refused)] if refused else []
 
 
 def _own_visit(session: Session, here: Here) -> Visit | None:

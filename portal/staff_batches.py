@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from flask import abort, render_template, request
 from flask_babel import force_locale
@@ -53,6 +54,7 @@ class BatchHead:
     note: str
     count: int
     issued: str
+    good_from: str
     good_until: str
 
 
@@ -170,6 +172,7 @@ def _head(loaded: _Loaded, now: datetime) -> BatchHead:
         note=loaded.batch.note,
         count=loaded.batch.count,
         issued=staff_words.day_and_hour(loaded.batch.issued_at, zone),
+        good_from=staff_words.day_and_hour(first.good_from, zone) if first.good_from else "",
         good_until=staff_words.day_and_hour(first.good_until, zone),
     )
 
@@ -180,11 +183,17 @@ def _card_words(loaded: _Loaded, language: str) -> CardWords:
         return CardWords(
             language=language,
             gives=" · ".join(articles.features(first.terms, loaded.record, _LONG_AGO)),
-            good_until=_(
-                "Use it first by %(moment)s", moment=staff_words.day_and_hour(first.good_until, loaded.record.zone)
-            ),
+            good_until=_good_until(first, loaded.record.zone),
             how=_("Join the Wi-Fi, then scan the QR code, or open any web page and type the code."),
         )
+
+
+def _good_until(voucher: Voucher, zone: ZoneInfo) -> str:
+    last = staff_words.day_and_hour(voucher.good_until, zone)
+    if voucher.good_from is None:
+        return str(_("Use it first by %(moment)s", moment=last))
+    first = staff_words.day_and_hour(voucher.good_from, zone)
+    return str(_("Valid from %(first)s; use it first by %(last)s", first=first, last=last))
 
 
 def _parts(whole: Batch, number: int) -> Sequence[Part]:

@@ -48,6 +48,7 @@ class VoucherPage:
     site: str
     site_id: str
     features: str
+    good_from: str
     issued: str
 
 
@@ -122,6 +123,7 @@ def _page(voucher_id: str) -> VoucherPage:
         site=record.name,
         site_id=record.public_id,
         features=" · ".join(articles.features(found.terms, record, now)),
+        good_from=staff_words.day_and_hour(found.good_from, record.zone) if found.good_from else "",
         issued=staff_words.day_and_hour(batch.issued_at, record.zone) if batch else "",
     )
 

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from hotspot.place import LoginWay
 from portal import formats, look
 from portal.here import Here
-from portal.wording import CLOSINGS, REFUSALS, REJOIN, Words
+from portal.wording import CLOSINGS, REFUSALS, REJOIN, Words, words_for
 from sessions.status import voucher_status
 from sessions.visit import CloseCause, Visit, VisitState
-from vouchers.admission import Reason
+from vouchers.admission import Reason, Refused
 from vouchers.batches import Voucher
 
 # Pages that systems ask for to find out whether they are online: nowhere a guest would want to go.
@@ -121,16 +121,14 @@ def _build(
 
 def _not_yet(here: Here, visit: Visit, page: StatusPage) -> StatusPage:
     if visit.refusal:
-        return replace(page, view=View.REFUSED, words=refusal_words(visit))
+        return replace(page, view=View.REFUSED, words=refusal_words(here, visit))
     if visit.ticket_expires_at and here.now < visit.ticket_expires_at:
         words = REJOIN if visit.way is LoginWay.MAC else None
         return replace(page, view=View.WAITING, refresh_seconds=_SOON_SECONDS, words=words)
     return replace(page, view=View.OVER, words=REFUSALS[Reason.STALE_TICKET])
 
 
-def refusal_words(visit: Visit) -> Words | None:
+def refusal_words(here: Here, visit: Visit) -> Words | None:
     """Why RADIUS refused the visit, if it has."""
-    try:
-        return REFUSALS[Reason(visit.refusal or "")]
-    except ValueError:
-        return None
+    refused = Refused.read(visit.refusal or "")
+    return words_for(refused, here.site.zone, here.now) if refused else None

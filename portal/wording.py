@@ -1,22 +1,30 @@
 """The words of every refusal, in one place: what is the matter, and what to do."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup, escape
 
+from portal import formats
 from portal.handoffs import Failure, Problem
 from sessions.visit import CloseCause
-from vouchers.admission import Reason
+from vouchers.admission import Reason, Refused
 
 
 @dataclass(frozen=True)
 class Words:
-    """A title and a piece of advice, which may be empty; `about_code` where the guest should look at the code typed."""
+    """A title and a piece of advice, which may be empty; `about_code` where the guest should look at the code typed.
+
+    `places` are names for the advice to list.
+    """
 
     title: str
     advice: str
     about_code: bool = False
+    places: tuple[str, ...] = ()
 
 
 # The code that advice gives as an example; its check character is wrong, so it is nobody's.
@@ -52,13 +60,17 @@ REFUSALS: dict[Reason, Words] = {
     ),
     Reason.OTHER_SITE: Words(
         _l("This voucher is for another place"),
-        _l("It works only where it was issued. Please ask the staff here for one of theirs."),
+        _l("It works only at the place that is printed on it. Please ask the staff here for one of theirs."),
         about_code=True,
     ),
     Reason.REVOKED: Words(
         _l("This voucher has been withdrawn"),
         _l("Please ask the staff: they can give you another one."),
         about_code=True,
+    ),
+    Reason.NOT_YET_VALID: Words(
+        _l("This voucher is not valid yet"),
+        _l("Please try again when its time has come. You lose nothing by waiting."),
     ),
     Reason.EXPIRED: Words(
         _l("This voucher is no longer valid"),
@@ -112,10 +124,38 @@ REFUSALS: dict[Reason, Words] = {
     Reason.BAD_REQUEST: Words(_l("The sign-in did not go through"), _AGAIN),
 }
 
+# The advice where it is known when the reason began to hold, or when it will have ceased to.
+_ADVICE_WITH_MOMENT: dict[Reason, str] = {
+    Reason.NOT_YET_VALID: _l("It is valid from %(moment)s. Please try again then: you lose nothing by waiting."),
+    Reason.EXPIRED: _l("It had to be used for the first time by %(moment)s. Please ask the staff for a new one."),
+    Reason.OVER: _l("It was valid until %(moment)s. To go on, please get a new voucher from the staff."),
+    Reason.FREE_PASS_USED: _l(
+        "You get it again from %(moment)s. To go on before then, please get a voucher from the staff."
+    ),
+}
+
+_FULL_BUT_NEAR = Words(
+    _l("No free place here right now"),
+    _l("So many guests are online here that there is no room for one more. There is room at these access points:"),
+)
+
 CAN_SWAP = Words(
     _l("This voucher is in use on another device"),
     _l("You can use it here instead. The other device then goes offline, within seconds where its hotspot allows it."),
 )
+
+
+def words_for(refused: Refused, zone: ZoneInfo, now: datetime, with_room: Sequence[str] = ()) -> Words:
+    """The words of a refusal, with its moment by the site's clock; `with_room` names access points where the guest may go."""
+    if refused.can_swap:
+        return CAN_SWAP
+    if refused.reason is Reason.FULL and with_room:
+        return replace(_FULL_BUT_NEAR, places=tuple(with_room))
+    words, advice = REFUSALS[refused.reason], _ADVICE_WITH_MOMENT.get(refused.reason)
+    if refused.moment is None or advice is None:
+        return words
+    return replace(words, advice=str(advice) % {"moment": formats.moment(refused.moment, zone, now)})
+
 
 FAILURES: dict[Failure, Words] = {
     Failure.REJECT: Words(

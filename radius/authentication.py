@@ -91,5 +91,5 @@ def _reply(request: Request, outcome: object) -> Reply:
     if isinstance(outcome, Admitted):
         return Reply(accept(request, MAKES[request.nas.make], outcome), "accepted")
     if isinstance(outcome, Refused):
-        return Reply(reject(request, outcome.reason), outcome.reason)
+        return Reply(reject(request, outcome), outcome.reason)
     return Reply(status(request, accounting=False), "status")

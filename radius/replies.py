@@ -1,7 +1,7 @@
 """Answers: Access-Accept with the limits of the NAS's make, Access-Reject with a sentence, and the plain acknowledgements."""
 
 import struct
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from pyrad.packet import AccessAccept, AccessReject, AccountingResponse, AuthPacket
@@ -11,7 +11,8 @@ from radius.makes import MAKES, Attributes, Make
 from radius.packet import HEADER_LENGTH, load_dictionary
 from radius.signatures import seal
 from sessions.admit import Admitted
-from vouchers.admission import MOST_SECONDS, Granted, Reason
+from sessions.login import Login
+from vouchers.admission import MOST_SECONDS, Granted, Reason, Refused
 
 
 class Reply(NamedTuple):
@@ -36,6 +37,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.TOO_MANY_TRIES: "Too many tries: please wait ten minutes.",
     Reason.OTHER_SITE: "This Surf Pass is for another place.",
     Reason.REVOKED: "This Surf Pass was cancelled: please ask where you got it.",
+    Reason.NOT_YET_VALID: "This Surf Pass is not valid yet.",
     Reason.EXPIRED: "This Surf Pass was not used in time and has expired.",
     Reason.OVER: "The time of this Surf Pass is over.",
     Reason.USED_UP: "The data volume of this Surf Pass is used up.",
@@ -50,6 +52,14 @@ SENTENCES: dict[Reason, str] = {
     Reason.STALE_TICKET: "This login has expired: please open the portal page again.",
     Reason.UNKNOWN_DEVICE: "This device has no running Surf Pass: please open the portal page.",
     Reason.BAD_REQUEST: "The gateway's request cannot be answered.",
+}
+
+# The same, where it is known when the reason began to hold, or when it will have ceased to.
+SENTENCES_WITH_MOMENT: dict[Reason, str] = {
+    Reason.NOT_YET_VALID: "This Surf Pass is valid from {}.",
+    Reason.EXPIRED: "This Surf Pass had to be used for the first time by {}.",
+    Reason.OVER: "This Surf Pass was valid until {}.",
+    Reason.FREE_PASS_USED: "Today's free pass of this device is used up: there is another one from {}.",
 }
 
 
@@ -71,9 +81,9 @@ def accept(request: Request, make: Make, admitted: Admitted) -> bytes:
     return _sealed(request, AccessAccept, times + class_ + limits)
 
 
-def reject(request: Request, reason: Reason) -> bytes:
+def reject(request: Request, refused: Refused) -> bytes:
     """An Access-Reject that says why."""
-    return _sealed(request, AccessReject, encode_sentence(reason))
+    return _sealed(request, AccessReject, encode_sentence(refused.reason, _local_time(request, refused)))
 
 
 def status(request: Request, *, accounting: bool) -> bytes:
@@ -101,10 +111,18 @@ def encode_limits(make: str, down_kbit: int | None, up_kbit: int | None, octets_
     return _encoded(MAKES[make].limits(granted))
 
 
-@cache
-def encode_sentence(reason: Reason) -> bytes:
-    """A Reply-Message, encoded."""
-    return _encoded([("Reply-Message", SENTENCES[reason])])
+@lru_cache(maxsize=1024)
+def encode_sentence(reason: Reason, moment: str = "") -> bytes:
+    """A Reply-Message, encoded; `moment` as the guest reads it."""
+    sentence = SENTENCES_WITH_MOMENT[reason].format(moment) if moment else SENTENCES[reason]
+    return _encoded([("Reply-Message", sentence)])
+
+
+def _local_time(request: Request, refused: Refused) -> str:
+    """The moment of a refusal by the site's clock, to the minute; empty where there is nothing to say of it."""
+    if refused.moment is None or refused.reason not in SENTENCES_WITH_MOMENT or not isinstance(request.told, Login):
+        return ""
+    return refused.moment.astimezone(request.told.located.site.zone).strftime("%d %b %Y, %H:%M")
 
 
 def _encoded(attributes: Attributes) -> bytes:

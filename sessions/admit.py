@@ -106,7 +106,7 @@ class _Round:
         visit = self.ledger.by_id.get(wish.visit_id or 0)
         if visit is None or visit.state is not VisitState.ASKED:
             return []
-        visit.refusal = refused.reason
+        visit.refusal = refused.note
         return [visit]
 
     def _decide(self, wish: Wish) -> Grant | Refused | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from hotspot import limits
@@ -20,6 +20,9 @@ from vouchers.admission import DeviceFacts, Granted, PlaceFacts, Reason, Refused
 from vouchers.batches import Voucher, find_by_code, free_voucher
 from vouchers.codes import Code, Mistyped
 from vouchers.passes import Pass
+
+# So many access points with room are named to a guest who has found one full.
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,20 @@ def _returns(session: Session, site_id: int, device: bytes, now: datetime) -> bo
         Visit.site_id == site_id, Visit.device == device, or_(Visit.runs, has_just_left(now - RETURNS_WITHIN))
     )
     return session.scalar(found.limit(1)) is not None
+
+
+def points_with_room(session: Session, site_id: int) -> tuple[str, ...]:
+    """The names of a site's access points that can take guests now, the emptiest first; one query."""
+    guests = func.count(Visit.id)
+    query = (
+        select(AccessPoint.name)
+        .outerjoin(Visit, and_(Visit.access_point_id == AccessPoint.id, is_counted()))
+        .where(AccessPoint.site_id == site_id, AccessPoint.retired_at.is_(None))
+        .group_by(AccessPoint.id, AccessPoint.name, AccessPoint.capacity)
+        .having(guests < AccessPoint.capacity)
+        .order_by((AccessPoint.capacity - guests).desc(), AccessPoint.name)
+    )
+    return tuple(session.scalars(query.limit(_MOST_NAMED)))
 
 
 def _place(session: Session, located: Located) -> PlaceFacts:

@@ -160,7 +160,8 @@ class _Others:
         if next(elsewhere, None):
             return None
         # An expired or revoked voucher is not revived by it; what it used is counted all the same.
-        if voucher.first_used_at is None and voucher.revoked_at is None and self.now < voucher.good_until:
+        good_from = voucher.good_from or self.now
+        if voucher.first_used_at is None and voucher.revoked_at is None and good_from <= self.now < voucher.good_until:
             voucher.first_used_at, voucher.code_ciphertext = self.now, None
             voucher.ends_at = end_of_voucher(voucher_facts(voucher), record.located.site, self.now)
             self.session.flush()

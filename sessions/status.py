@@ -16,7 +16,8 @@ from vouchers.batches import Voucher, VoucherState
 class VoucherStatus:
     """A voucher at one moment. What is left is None where nothing limits it, and 0 once the voucher gives nothing more.
 
-    An unused voucher's `seconds_left` is what it would give if it were first used now. `devices` have a running visit.
+    An unused voucher's `seconds_left` is what it would give if it were first used now, or as soon as it is valid.
+    `devices` have a running visit.
     """
 
     state: VoucherState
@@ -43,7 +44,8 @@ def voucher_statuses(
 def _status(directory: Directory, account: Account, now: datetime) -> VoucherStatus:
     facts, usage = account.facts, account.usage
     site = directory.sites.get(facts.site_id)
-    limits = limits_of(facts, usage, site, now, least_seconds=1) if site else None
+    when = max(now, facts.good_from or now)
+    limits = limits_of(facts, usage, site, when, least_seconds=1) if site else None
     gives = limits if isinstance(limits, Granted) else None
     return VoucherStatus(
         state=_state(facts, gives),

@@ -5,7 +5,7 @@
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from hotspot.clock import end_of_site_day
@@ -25,6 +25,7 @@ class Reason(enum.StrEnum):
     TOO_MANY_TRIES = "too-many-tries"
     OTHER_SITE = "other-site"
     REVOKED = "revoked"
+    NOT_YET_VALID = "not-yet-valid"
     EXPIRED = "expired"
     OVER = "over"
     USED_UP = "used-up"
@@ -43,7 +44,10 @@ class Reason(enum.StrEnum):
 
 @dataclass(frozen=True)
 class VoucherFacts:
-    """A voucher as it stands; `ends_at` is None until first use, and for a pass that counts minutes online."""
+    """A voucher as it stands; `ends_at` is None until first use, and for a pass that counts minutes online.
+
+    `good_from` is None where it may be used from the start.
+    """
 
     site_id: int
     terms: Terms
@@ -51,6 +55,7 @@ class VoucherFacts:
     first_used_at: datetime | None = None
     ends_at: datetime | None = None
     revoked: bool = False
+    good_from: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -96,10 +101,33 @@ class Granted(NamedTuple):
 
 @dataclass(frozen=True)
 class Refused:
-    """No, and why; `can_swap` where the pass lets this device take another's place."""
+    """No, and why; `can_swap` where the pass lets this device take another's place.
+
+    `moment` is when the reason began to hold, as for a voucher that is over, or when it will have ceased to.
+    """
 
     reason: Reason
     can_swap: bool = False
+    moment: datetime | None = None
+
+    @property
+    def note(self) -> str:
+        """All of it as a word of at most 32 characters, for a visit's row; to the second."""
+        swap = _CAN_SWAP if self.can_swap else ""
+        return f"{self.reason}{swap}{_AT}{int(self.moment.timestamp())}" if self.moment else f"{self.reason}{swap}"
+
+    @classmethod
+    def read(cls, note: str) -> "Refused | None":
+        """Undo `note`; None for a word that this version does not know."""
+        reason, _at, seconds = note.partition(_AT)
+        try:
+            moment = datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+            return cls(Reason(reason.removesuffix(_CAN_SWAP)), reason.endswith(_CAN_SWAP), moment)
+        except (ValueError, OverflowError):
+            return None
+
+
+_CAN_SWAP, _AT = "+swap", "@"
 
 
 def decide(
@@ -148,16 +176,27 @@ def limits_of(
         return Refused(Reason.OTHER_SITE)
     if voucher.revoked:
         return Refused(Reason.REVOKED)
-    if voucher.first_used_at is None and now >= voucher.good_until:
-        return Refused(Reason.FREE_PASS_USED if terms.free else Reason.EXPIRED)
+    if voucher.first_used_at is None:
+        if voucher.good_from and now < voucher.good_from:
+            return Refused(Reason.NOT_YET_VALID, moment=voucher.good_from)
+        if now >= voucher.good_until:
+            return _used_up(voucher, Reason.EXPIRED, voucher.good_until)
     ends_at = voucher.ends_at if voucher.first_used_at else end_of_voucher(voucher, site, now)
     seconds = _seconds_left(terms, ends_at, usage, now)
     if seconds < least_seconds:
-        return Refused(Reason.FREE_PASS_USED if terms.free else Reason.OVER)
+        ended_by_clock = ends_at is not None and ends_at < now + timedelta(seconds=least_seconds)
+        return _used_up(voucher, Reason.OVER, ends_at if ended_by_clock else None)
     octets = None if terms.octets is None else terms.octets - usage.octets
     if octets is not None and octets <= 0:
-        return Refused(Reason.FREE_PASS_USED if terms.free else Reason.USED_UP)
+        return _used_up(voucher, Reason.USED_UP)
     return Granted(seconds, octets, terms.down_kbit, terms.up_kbit, ends_at)
+
+
+def _used_up(voucher: VoucherFacts, reason: Reason, moment: datetime | None = None) -> Refused:
+    """A free pass gives nothing more until the day it was taken on is over, which is how long it is good."""
+    if voucher.terms.free:
+        return Refused(Reason.FREE_PASS_USED, moment=voucher.good_until)
+    return Refused(reason, moment=moment)
 
 
 def _seconds_left(terms: Terms, ends_at: datetime | None, usage: Usage, now: datetime) -> int:

@@ -68,6 +68,7 @@ class Voucher(Identified, TermsColumns, Base):
     code_ciphertext: Mapped[bytes | None] = mapped_column(LargeBinary)
     free_device: Mapped[bytes | None] = mapped_column(LargeBinary(HASH_OCTETS))
     free_day: Mapped[date | None]
+    good_from: Mapped[datetime | None]
     good_until: Mapped[datetime]
     first_used_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
@@ -99,14 +100,19 @@ def issue(
     count: int,
     now: datetime,
     note: str = "",
+    good_from: datetime | None = None,
 ) -> list[Issued]:
-    """Issue `count` vouchers of a pass at a site. Refusal for a free pass or a count that is not 1 to LARGEST_BATCH."""
+    """Issue `count` vouchers of a pass at a site, which may be used from `good_from` on.
+
+    Refusal for a free pass, one that gives nothing from then on, or a count that is not 1 to LARGEST_BATCH.
+    """
     if not 1 <= count <= LARGEST_BATCH:
         raise WrongUse("bad-count", f"Issue 1 to {LARGEST_BATCH} vouchers at a time.")
     if article.free:
         raise Refusal("pass-is-free", f"{article.name!r} is a free pass: guests take it without a voucher.")
-    if article.until and article.until <= now:
-        raise Refusal("pass-is-over", f"{article.name!r} ended and gives nothing any more.")
+    start = max(now, good_from or now)
+    if article.until and article.until <= start:
+        raise Refusal("pass-is-over", f"{article.name!r} has ended by then and gives nothing any more.")
     batch = Batch(
         site_id=site.id,
         pass_id=article.id,
@@ -118,7 +124,7 @@ def issue(
     session.add(batch)
     session.flush()
     terms = article.copied_terms()
-    good_until = now + timedelta(days=article.good_days)
+    good_until = start + timedelta(days=article.good_days)
     issued = []
     for serial, code in zip(_unused_serials(session, count), _unused_codes(session, keyring, count), strict=True):
         voucher = Voucher(
@@ -128,6 +134,7 @@ def issue(
             batch_id=batch.id,
             code_hash=keyring.hash(Purpose.CODES, code.value),
             code_ciphertext=keyring.encrypt(Purpose.CODES, code.value),
+            good_from=good_from,
             good_until=good_until,
             **terms,
         )

@@ -1,13 +1,15 @@
 """surfpass voucher."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy.orm import Session
 
 from deploy.commands.base import pass_installation
 from deploy.commands.output import Shown, format_of_many, format_of_one, print_many, print_one
+from deploy.commands.parameters import MomentType, in_zone
 from deploy.installation import Installation
 from hotspot.audit import COMMAND_LINE
 from hotspot.directory import load_directory
@@ -29,10 +31,21 @@ def voucher() -> None:
 @click.option("--site", "slug", required=True, help="The site they are good at.")
 @click.option("--pass", "slug_of_pass", required=True, help="What they give: the slug of a pass offered there.")
 @click.option("--count", required=True, type=int, help="How many.")
+@click.option(
+    "--good-from", type=MomentType(), help="From when they may be used; without an offset by the site's clock."
+)
 @click.option("--note", default="", help="A note on the batch, for staff.")
 @format_of_many
 @pass_installation
-def issue_(installation: Installation, slug: str, slug_of_pass: str, count: int, note: str, form: str) -> None:
+def issue_(
+    installation: Installation,
+    slug: str,
+    slug_of_pass: str,
+    count: int,
+    good_from: datetime | None,
+    note: str,
+    form: str,
+) -> None:
     """Issue vouchers, and print their codes.
 
     \b
@@ -41,18 +54,20 @@ def issue_(installation: Installation, slug: str, slug_of_pass: str, count: int,
     with installation.write() as work:
         site = find_site(work.session, slug)
         article = find_pass(work.session, site, slug_of_pass)
-        issued = issue(work.session, COMMAND_LINE, work.keyring, site, article, count, work.now, note)
+        start = in_zone(good_from, ZoneInfo(site.timezone)).astimezone(UTC) if good_from else None
+        issued = issue(work.session, COMMAND_LINE, work.keyring, site, article, count, work.now, note, start)
         rows: list[Shown] = [
             {
                 "code": one.code.printed,
                 "serial": one.serial,
                 "pass": article.slug,
                 "site": site.slug,
+                "good_from": one.voucher.good_from,
                 "good_until": one.voucher.good_until,
             }
             for one in issued
         ]
-    print_many(("code", "serial", "pass", "site", "good_until"), rows, form)
+    print_many(("code", "serial", "pass", "site", "good_from", "good_until"), rows, form)
 
 
 @voucher.command("list")
@@ -105,6 +120,7 @@ def _names(session: Session, found: Voucher) -> _Names:
 
 def _show(found: Voucher, names: _Names, status: VoucherStatus) -> Shown:
     moments: dict[str, datetime | None] = {
+        "good_from": found.good_from,
         "good_until": found.good_until,
         "first_used_at": found.first_used_at,
         "ends_at": found.ends_at,

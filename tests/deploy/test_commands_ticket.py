@@ -116,13 +116,24 @@ def test_vouchers_are_issued_in_each_format_and_their_codes_work(
 ) -> None:
     wanted = ("voucher", "issue", "--site", markt, "--pass", "day", "--count", "2")
     issued = surfpass_json(*wanted)
-    assert [set(one) for one in issued] == [{"code", "serial", "pass", "site", "good_until"}] * 2
+    assert [set(one) for one in issued] == [{"code", "serial", "pass", "site", "good_from", "good_until"}] * 2
     with database.read() as session:
         for one in issued:
             assert Code.parse(one["code"]).printed == one["code"]
             assert find_voucher(session, keyring, one["code"]).serial == one["serial"]
-    assert surfpass(*wanted, "--format", "csv").stdout.splitlines()[0] == "code,serial,pass,site,good_until"
+    assert surfpass(*wanted, "--format", "csv").stdout.splitlines()[0] == "code,serial,pass,site,good_from,good_until"
     assert len(surfpass(*wanted).stdout.splitlines()) == 3
+
+
+def test_vouchers_may_be_valid_from_a_moment_by_the_sites_clock(
+    surfpass: Surfpass, surfpass_json: Json, markt: str
+) -> None:
+    wanted = ("voucher", "issue", "--site", markt, "--pass", "day", "--count", "1", "--good-from")
+    (issued,) = surfpass_json(*wanted, "2095-07-01T08:00")
+    assert issued["good_from"] == "2095-07-01T06:00:00+00:00"
+    shown = surfpass_json("voucher", "show", issued["serial"])
+    assert (shown["state"], shown["good_from"], shown["seconds_left"]) == ("unused", issued["good_from"], 86400)
+    assert shown["good_until"] == "2096-06-30T06:00:00+00:00"
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "10001"])
@@ -145,6 +156,7 @@ def test_an_unused_voucher_shows_what_it_would_give(surfpass_json: Json, markt: 
         "seconds_left": 86400,
         "devices": 0,
         "devices_allowed": 1,
+        "good_from": None,
         "good_until": issued["good_until"],
         "first_used_at": None,
         "ends_at": None,

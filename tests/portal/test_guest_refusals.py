@@ -1,5 +1,7 @@
 """Each refusal says in plain words what to do, before the gateway is asked where that is possible."""
 
+from datetime import timedelta
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -14,10 +16,11 @@ from portal.handoffs import Failure, Problem
 from portal.wording import CLOSINGS, FAILURES, PROBLEMS, REFUSALS, SAMPLE_CODE, sample_unbroken
 from sessions.endings import log_out
 from sessions.visit import CloseCause, Visit
+from tests.conftest import NOON
 from tests.factories import a_mac, a_pass, directory, some_vouchers
 from tests.portal.conftest import MovableClock
 from tests.portal.guest import Stage, a_chilli_place, words_of
-from vouchers.admission import Reason
+from vouchers.admission import Reason, Refused
 from vouchers.batches import Voucher, revoke
 from vouchers.codes import Code, Mistyped
 
@@ -113,13 +116,29 @@ def test_a_revoked_voucher_is_refused(stage: Stage, database: Database, clock: C
 
 def test_an_expired_voucher_is_refused(stage: Stage, clock: MovableClock) -> None:
     clock.pass_by(days=400)
-    assert "no longer valid" in words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
+    words = words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
+    assert "no longer valid" in words
+    assert "It had to be used for the first time by Tuesday, 1 June, 10:00." in words
+
+
+def test_a_voucher_that_is_not_valid_yet_is_refused_with_its_hour(
+    stage: Stage, database: Database, clock: MovableClock
+) -> None:
+    with database.write() as session:
+        session.get_one(Voucher, stage.voucher.voucher.id).good_from = clock() + timedelta(hours=1)
+    words = words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
+    assert "This voucher is not valid yet" in words
+    assert "It is valid from today, 15:00." in words
+    clock.pass_by(hours=1)
+    assert stage.phone.log_in(stage.voucher.code.value, stage.terms).status_code == 303
 
 
 def test_a_voucher_whose_time_is_over_is_refused(stage: Stage, clock: MovableClock) -> None:
     stage.come_online()
     clock.pass_by(days=1)
-    assert "The time of this voucher is over" in words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
+    words = words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
+    assert "The time of this voucher is over" in words
+    assert "It was valid until today, 14:00." in words
 
 
 def test_a_voucher_whose_volume_is_used_up_is_refused(stage: Stage, database: Database) -> None:
@@ -181,7 +200,10 @@ def test_only_the_access_point_the_guest_is_at_counts_where_the_gateway_names_it
         session.get_one(AccessPoint, stage.place.access_points[1].id).capacity = 1
     here, there = (one.radios[0].mac.value for one in stage.place.access_points)
     filled = {"variant": "voucher", "code": stage.voucher.code.value, "terms": str(stage.terms.id)}
-    assert stage.phone.post(stage.phone.arrive(called=here).text, **filled).status_code == 200
+    full = stage.phone.post(stage.phone.arrive(called=here).text, **filled)
+    assert full.status_code == 200
+    assert "There is room at these access points: " + stage.place.access_points[1].name in words_of(full)
+    assert stage.place.access_points[0].name not in words_of(full)
     assert stage.phone.post(stage.phone.arrive(called=there).text, **filled).status_code == 303
     assert stage.phone.post(stage.phone.arrive().text, **filled).status_code == 303
 
@@ -205,7 +227,7 @@ def test_a_free_pass_that_is_used_up_is_refused_until_tomorrow(stage: Stage, clo
         page = stage.phone.arrive().text
         filled = {"variant": f"pass:{stage.free.public_id}", "terms": str(stage.terms.id)}
         answer = stage.phone.post(page, **filled)
-        assert answer.status_code == 303 or "Your free access for today is used up" in words_of(answer)
+        assert answer.status_code == 303 or "You get it again from tomorrow, 04:00." in words_of(answer)
         return answer.status_code
 
     assert take() == 303
@@ -229,6 +251,18 @@ def test_an_unsigned_device_is_not_refused_for_what_only_radius_can_know(
     stage.admit(stage.voucher.code.value)  # may be this very phone
     fill(stage, database)
     assert stage.phone.log_in(stage.voucher.code.value, stage.terms).status_code == 303
+
+
+def test_after_a_reject_the_guest_is_told_the_moment_and_offered_the_swap(stage: Stage, database: Database) -> None:
+    stage.phone.log_in(stage.voucher.code.value, stage.terms)
+    handle = stage.visits()[-1].handle
+    for refused, words in (
+        (Refused(Reason.NOT_YET_VALID, moment=NOON), "It is valid from today, 14:00."),
+        (Refused(Reason.IN_USE, can_swap=True), "Use it on this device instead"),
+    ):
+        with database.write() as session:
+            session.scalars(select(Visit).where(Visit.handle == handle)).one().refusal = refused.note
+        assert words in words_of(stage.phone.arrive("failed", reason="reject"))
 
 
 @pytest.mark.parametrize("keep_cookies", [True, False])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyrad.packet import AccessAccept, AccessReject, AccountingResponse, AcctPacket, AuthPacket
 
-from hotspot.directory import NasRecord
+from hotspot.directory import Located, NasRecord
 from radius.clients import Request
 from radius.credentials import Chap, Pap, read_proof
 from radius.duplicates import Entry
@@ -17,8 +17,12 @@ from radius.replies import CLASS_PREFIX, IDLE_TIMEOUT_SECONDS, SENTENCES, accept
 from radius.signatures import Secret, seal, verify
 from radius.sockets import Datagram
 from sessions.admit import Admitted
+from sessions.login import Login
+from tests.conftest import NOON
+from tests.factories import ClearProof, a_mac
 from tests.radius import wire
-from vouchers.admission import Granted, Reason
+from tests.vouchers.test_admission import SITE
+from vouchers.admission import Granted, Reason, Refused
 
 ACCESS, ACCOUNTING, STATUS = 1, 4, 12
 SECRETS = st.binary(min_size=1, max_size=100)
@@ -144,11 +148,19 @@ def test_an_accept_says_the_same_as_one_that_pyrad_makes(
 @given(st.sampled_from(Reason), PROXY_STATES, SECRETS)
 def test_a_reject_says_why(reason: Reason, states: list[bytes], secret: bytes) -> None:
     request = wire.access_request([(33, state) for state in states], secret)
-    octets = reject(request_of(request), reason)
+    octets = reject(request_of(request), Refused(reason))
     reply = by_pyrad(octets, request)
     assert reply.code == AccessReject
     assert reply["Reply-Message"] == [SENTENCES[reason]]
     assert wire.check(request, octets).attributes[0][0] == wire.MESSAGE_AUTHENTICATOR
+
+
+def test_a_reject_says_when_by_the_sites_clock() -> None:
+    request = wire.access_request([], b"secret")
+    asked = request_of(request)
+    asked.told = Login(asked.nas, Located(SITE, None), "code", ClearProof("code"), a_mac(), "10.0.0.1")
+    octets = reject(asked, Refused(Reason.NOT_YET_VALID, moment=NOON))
+    assert by_pyrad(octets, request)["Reply-Message"] == ["This Surf Pass is valid from 15 Jun 2026, 14:00."]
 
 
 @given(PROXY_STATES, SECRETS)
@@ -167,7 +179,7 @@ def test_no_reply_is_longer_than_4096_octets_and_proxy_state_goes_back_first_of_
     states = [(33, bytes([number]) * 253) for number in range(15)] + [(33, bytes(190))]
     request = wire.access_request(states, b"secret")
     assert len(request.octets) > 4050
-    octets = reject(request_of(request), Reason.FULL)
+    octets = reject(request_of(request), Refused(Reason.FULL))
     assert len(octets) <= 4096
     assert wire.check(request, octets).attributes[1:] == states
 

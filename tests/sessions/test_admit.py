@@ -1,7 +1,7 @@
 """Logging in: tickets, codes, returning devices, free passes; devices and places."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -300,9 +300,9 @@ def test_a_free_pass_is_for_a_device_and_a_day(world: World) -> None:
     assert isinstance(again, Admitted)
     assert again.granted.seconds_left == 30 * 60
     world.wait(minutes=30)
-    assert take(PHONE) == Refused(Reason.FREE_PASS_USED)
+    assert take(PHONE) == Refused(Reason.FREE_PASS_USED, moment=datetime(2026, 6, 16, 2, tzinfo=UTC))
     world.wait(hours=12)  # 03:00 in Berlin: still the same day of the site
-    assert take(PHONE) == Refused(Reason.FREE_PASS_USED)
+    assert take(PHONE) == Refused(Reason.FREE_PASS_USED, moment=datetime(2026, 6, 16, 2, tzinfo=UTC))
     world.wait(hours=1)
     assert isinstance(take(PHONE), Admitted)
 

@@ -62,6 +62,10 @@ def granted(seconds: int, octets: int | None = None, ends: datetime | None = Non
     return Granted(seconds, octets, None, None, ends, displaces)
 
 
+def refused(reason: Reason, moment: datetime) -> Refused:
+    return Refused(reason, moment=moment)
+
+
 @dataclass(frozen=True)
 class Case:
     """A line of the table."""
@@ -93,29 +97,36 @@ CASES = [
     Case("a day from first use", unused(DAY_PASS), granted(86400, ends=NOON + DAY)),
     Case("a day used for an hour", used(DAY_PASS, HOUR), granted(82800, ends=NOON + 23 * HOUR)),
     Case("a minute is left", used(DAY_PASS, DAY - timedelta(seconds=60)), granted(60, ends=NOON + timedelta(seconds=60))),
-    Case("less than a minute is left", used(DAY_PASS, DAY - timedelta(seconds=59)), Refused(Reason.OVER)),
-    Case("the day has just ended", used(DAY_PASS, DAY), Refused(Reason.OVER)),
-    Case("the day is long over", used(DAY_PASS, 30 * DAY), Refused(Reason.OVER)),
+    Case("less than a minute is left", used(DAY_PASS, DAY - timedelta(seconds=59)),
+         refused(Reason.OVER, NOON + timedelta(seconds=59))),
+    Case("the day has just ended", used(DAY_PASS, DAY), refused(Reason.OVER, NOON)),
+    Case("the day is long over", used(DAY_PASS, 30 * DAY), refused(Reason.OVER, NOON - 29 * DAY)),
     Case("two hours online", unused(HOURS_ONLINE), granted(7200)),
     Case("half an hour of them used, a month ago", used(HOURS_ONLINE, 30 * DAY), granted(5400), Usage(seconds=1800)),
     Case("all of them used", used(HOURS_ONLINE, HOUR), Refused(Reason.OVER), Usage(seconds=7200)),
     Case("today, at 14:00 in Berlin", unused(TODAY), granted(14 * 3600, ends=NOON + 14 * HOUR)),
     Case("today, sold and used at 23:30", unused(TODAY), granted(16200, ends=datetime(2026, 6, 16, 2, tzinfo=UTC)),
          now=datetime(2026, 6, 15, 21, 30, tzinfo=UTC)),
-    Case("today is not yesterday's", used(TODAY, DAY), Refused(Reason.OVER)),
+    Case("today is not yesterday's", used(TODAY, DAY), refused(Reason.OVER, datetime(2026, 6, 15, 2, tzinfo=UTC))),
     Case("today, for three hours at most", unused(replace(TODAY, minutes=180)), granted(10800, ends=NOON + 3 * HOUR)),
     Case("today, for three hours at most, an hour before its end", unused(replace(TODAY, minutes=180)),
          granted(3600, ends=datetime(2026, 6, 16, 2, tzinfo=UTC)), now=datetime(2026, 6, 16, 1, tzinfo=UTC)),
     Case("until a moment", unused(FESTIVAL), granted(3 * 86400, ends=NOON + 3 * DAY)),
     Case("until a moment, and a day at most", unused(replace(FESTIVAL, minutes=1440)), granted(86400, ends=NOON + DAY)),
-    Case("until a moment that is over", unused(FESTIVAL), Refused(Reason.OVER), now=NOON + 3 * DAY),
+    Case("until a moment that is over", unused(FESTIVAL), refused(Reason.OVER, NOON + 3 * DAY), now=NOON + 3 * DAY),
     # What a voucher may be refused for.
     Case("another site's", replace(unused(DAY_PASS), site_id=2), Refused(Reason.OTHER_SITE)),
     Case("revoked", replace(unused(DAY_PASS), revoked=True), Refused(Reason.REVOKED)),
     Case("revoked and over", replace(used(DAY_PASS, DAY), revoked=True), Refused(Reason.REVOKED)),
     Case("unused in the last second it is good", unused(DAY_PASS, NOON + timedelta(seconds=1)),
          granted(86400, ends=NOON + DAY)),
-    Case("never used while it was good", unused(DAY_PASS, NOON), Refused(Reason.EXPIRED)),
+    Case("minutes online used up before the moment they end at", used(replace(HOURS_ONLINE, until=NOON + DAY), HOUR),
+         Refused(Reason.OVER), Usage(seconds=7200)),
+    Case("never used while it was good", unused(DAY_PASS, NOON), refused(Reason.EXPIRED, NOON)),
+    Case("not valid yet", replace(unused(DAY_PASS), good_from=NOON + HOUR), refused(Reason.NOT_YET_VALID, NOON + HOUR)),
+    Case("valid from this very moment", replace(unused(DAY_PASS), good_from=NOON), granted(86400, ends=NOON + DAY)),
+    Case("not valid yet and revoked", replace(unused(DAY_PASS), good_from=NOON + HOUR, revoked=True),
+         Refused(Reason.REVOKED)),
     Case("first used while it was good", used(DAY_PASS, HOUR, NOON - timedelta(minutes=1)),
          granted(82800, ends=NOON + 23 * HOUR)),
     # Volume.
@@ -158,12 +169,12 @@ CASES = [
     Case("no access point at all", unused(DAY_PASS), Refused(Reason.FULL), place=PlaceFacts(SITE, 0, 0)),
     # A free pass says so itself, whatever used it up.
     Case("a free hour", unused(FREE, NOON + 14 * HOUR), granted(3600, ends=NOON + HOUR)),
-    Case("a free hour, used", used(FREE, HOUR, NOON + 14 * HOUR), Refused(Reason.FREE_PASS_USED)),
-    Case("a free hour, its volume used", used(replace(FREE, megabytes=1), timedelta(minutes=1)),
-         Refused(Reason.FREE_PASS_USED), Usage(octets=MEGABYTE)),
-    Case("a free hour of another day", unused(FREE, NOON), Refused(Reason.FREE_PASS_USED)),
+    Case("a free hour, used", used(FREE, HOUR, NOON + 14 * HOUR), refused(Reason.FREE_PASS_USED, NOON + 14 * HOUR)),
+    Case("a free hour, its volume used", used(replace(FREE, megabytes=1), timedelta(minutes=1), NOON + 14 * HOUR),
+         refused(Reason.FREE_PASS_USED, NOON + 14 * HOUR), Usage(octets=MEGABYTE)),
+    Case("a free hour of another day", unused(FREE, NOON), refused(Reason.FREE_PASS_USED, NOON)),
     # What is wrong with the voucher comes before what is wrong with the place.
-    Case("over and full", used(DAY_PASS, DAY), Refused(Reason.OVER), place=place(100)),
+    Case("over and full", used(DAY_PASS, DAY), refused(Reason.OVER, NOON), place=place(100)),
     Case("in use and full", used(DAY_PASS, HOUR), Refused(Reason.IN_USE), Usage(running=frozenset({LAPTOP})), place=place(100)),
 ]  # fmt: skip
 
@@ -178,6 +189,7 @@ def test_the_table_covers_every_reason_the_decision_can_give() -> None:
     assert given_reasons == {
         Reason.OTHER_SITE,
         Reason.REVOKED,
+        Reason.NOT_YET_VALID,
         Reason.EXPIRED,
         Reason.OVER,
         Reason.USED_UP,
@@ -192,7 +204,7 @@ def test_a_running_visit_is_over_only_when_nothing_is_left() -> None:
     device, full = DeviceFacts(PHONE, returns=True), place(100)
     assert decide(voucher, Usage(), device, full, NOON, least_seconds=1) == granted(1, ends=NOON + timedelta(seconds=1))
     over = decide(voucher, Usage(), device, full, NOON + timedelta(seconds=1), least_seconds=1)
-    assert over == Refused(Reason.OVER)
+    assert over == refused(Reason.OVER, NOON + timedelta(seconds=1))
 
 
 def test_rates_are_those_of_the_pass() -> None:
@@ -200,6 +212,19 @@ def test_rates_are_those_of_the_pass() -> None:
     decision = decide(voucher, Usage(), DeviceFacts(PHONE), place(0), NOON)
     assert isinstance(decision, Granted)
     assert (decision.down_kbit, decision.up_kbit) == (10_000, 2_000)
+
+
+@given(st.sampled_from(Reason), st.booleans(), st.one_of(st.none(), st.integers(0, 2**33)))
+def test_a_refusal_is_noted_in_a_short_word_and_read_again(reason: Reason, can_swap: bool, seconds: int | None) -> None:
+    moment = None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    refusal = Refused(reason, can_swap, moment)
+    assert Refused.read(refusal.note) == refusal
+    assert len(refusal.note) <= 32
+
+
+@pytest.mark.parametrize("note", ["", "unheard-of", "full@", "full@x", "full@9999999999999999", "+swap", "@5"])
+def test_what_is_no_refusal_is_not_read_as_one(note: str) -> None:
+    assert Refused.read(note) in (None, Refused(Reason.FULL))
 
 
 moments = st.integers(0, 400 * 86400).map(lambda seconds: NOON - 200 * DAY + timedelta(seconds=seconds))

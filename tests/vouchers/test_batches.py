@@ -99,6 +99,17 @@ def test_what_cannot_be_issued_is_refused(
     assert caught.value.code == code
 
 
+def test_a_voucher_for_later_is_good_for_its_pass_s_days_from_then_on(database: Database, keyring: Keyring) -> None:
+    start = NOON + timedelta(days=3)
+    with database.write() as session:
+        place = factories.a_place(session, keyring)
+        (one,) = issue(session, COMMAND_LINE, keyring, place.site, place.article, 1, NOON, good_from=start)
+        assert (one.voucher.good_from, one.voucher.good_until) == (start, start + timedelta(days=365))
+        festival = factories.a_pass(session, Clock.UNTIL, minutes=None, until=start)
+        with pytest.raises(Refusal, match="gives nothing any more"):
+            issue(session, COMMAND_LINE, keyring, place.site, festival, 1, NOON, good_from=start)
+
+
 def test_a_revoked_voucher_keeps_its_moment_and_loses_its_code(database: Database, keyring: Keyring) -> None:
     with database.write() as session:
         place = factories.a_place(session, keyring)

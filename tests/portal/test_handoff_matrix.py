@@ -52,7 +52,8 @@ class House:
             (wire.CALLING_STATION_ID, self.gateway.station(back.told).encode()),
             (wire.ACCT_SESSION_ID, b"5f0c2a3b00000001"),
         ]
-        answer = wire.ask(self.port, self.gateway.credentials(back.told, asked, SECRET.encode()))
+        request = self.gateway.credentials(back.told, asked, SECRET.encode())
+        answer = wire.ask(self.port, request, timeout=10)
         assert answer
         return answer.code
 

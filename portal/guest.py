@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from hotspot.legal import LegalKind, current_version
-from portal import cookies, flow, site_page, status_page
+from portal import cookies, flow, landing, site_page, status_page
 from portal.context import current
 from portal.flow import Flow
 from portal.handoffs import (
@@ -44,7 +44,7 @@ from portal.wording import (
     Words,
     words_for,
 )
-from sessions.asking import Asked, ask, find_by_page_token, newest_asked, running_visit
+from sessions.asking import Asked, ask, find_by_handle, find_by_page_token, newest_asked, running_visit
 from sessions.calling_back import ask_for_device
 from sessions.offers import Wanted, points_with_room, preview, redeem
 from sessions.visit import Visit, VisitState, hash_device
@@ -81,9 +81,9 @@ def posted_to_site_page(slug: str) -> _Page:
     """Where login pages on gateways post guests to: it begins a flow, and has no more authority than a link."""
     with current().database.read() as session:
         here = _here(session, slug)
-        arrived = _arrived(here)
-    if not isinstance(arrived, Recognised):
-        return _message(here, PROBLEMS[arrived or Problem.MALFORMED]), 400
+        arrived = _arrived(here) or _refuse(here, Problem.MALFORMED)
+    if isinstance(arrived, Problem):
+        return _message(here, PROBLEMS[arrived]), 400
     passing = flow.seal(here.portal.keyring, flow.begin(here.directory, here.site, arrived, here.now))
     return redirect(url_for("guest.site_page_of", slug=slug, flow=passing, lang=asked_language()), 303)
 
@@ -95,7 +95,9 @@ def landed(slug: str) -> _Page:
         here = _here(session, slug)
         if _own_visit(session, here):
             return redirect(url_for("status.page", token=cookies.visit_token()), 303)
-        return status_page.show(session, here, None)
+        handle = landing.read_token(here.portal.keyring, request.args.get("visit", ""), here.now)
+        visit = find_by_handle(session, handle) if handle else None
+        return status_page.show(session, here, visit if visit and visit.site_id == here.site.id else None)
 
 
 @blueprint.get("/g/<slug>/login")
@@ -136,10 +138,14 @@ def _here(session: Session, slug: str) -> Here:
 def _arrived(here: Here) -> Recognised | Problem | None:
     sent = Sent(_page_url(here.site.slug), request.query_string, request.form.to_dict())
     arrived = recognise(here.directory, here.site, sent)
-    if isinstance(arrived, Problem):
-        here.portal.tally.add(arrived)
-        _log.warning("gateway query refused", problem=arrived.value, site=here.site.slug)
-    return arrived
+    return _refuse(here, arrived) if isinstance(arrived, Problem) else arrived
+
+
+def _refuse(here: Here, problem: Problem) -> Problem:
+    """Let the operator know."""
+    here.portal.tally.add(problem)
+    _log.warning("gateway query refused", problem=problem.value, site=here.site.slug)
+    return problem
 
 
 def _page_url(slug: str) -> str:
@@ -272,7 +278,8 @@ def _send_to_gateway(here: Here, passing: Flow, asked: Asked) -> _Page:
     nas = here.nas
     if nas is None:
         return _expired(here)
-    ticket = Ticket(asked.handle, asked.ticket, f"{_page_url(here.site.slug)}/online")
+    seen_by = landing.make_token(here.portal.keyring, asked.handle, here.now)
+    ticket = Ticket(asked.handle, asked.ticket, f"{_page_url(here.site.slug)}/online?visit={seen_by}")
     match HANDOFFS[nas.make].grant(nas, passing, ticket):
         case Redirect(url):
             response: Response = redirect(url, 303)

@@ -66,6 +66,11 @@ def find_by_page_token(session: Session, keyring: Keyring, token: str) -> Visit 
     return session.scalar(select(Visit).where(Visit.page_token.in_(keyring.hashes(Purpose.PAGES, token))))
 
 
+def find_by_handle(session: Session, handle: str) -> Visit | None:
+    """The visit with this handle, or None."""
+    return session.scalar(select(Visit).where(Visit.handle == handle))
+
+
 def running_visit(session: Session, site_id: int, device: bytes) -> Visit | None:
     """The visit that the device has at the site now; there is at most one."""
     return session.scalar(select(Visit).where(Visit.site_id == site_id, Visit.device == device, Visit.runs))

@@ -18,7 +18,7 @@ from radius.sockets import bind
 from sessions.visit import Disconnect, VisitState
 from tests.factories import SECRET, some_vouchers
 from tests.portal.conftest import MovableClock
-from tests.portal.gateways import GATEWAYS, NAMES, ChilliGateway, Gateway, HandedBack, MacOnly, policy_of
+from tests.portal.gateways import GATEWAYS, NAMES, ChilliGateway, Cisco, Gateway, HandedBack, MacOnly, policy_of
 from tests.portal.guest import Stage, words_of
 from tests.radius import wire
 from vouchers.codes import Code
@@ -180,3 +180,30 @@ def test_a_guest_whose_device_has_to_come_back_is_told_what_to_do(build: Callabl
     house = build(MacOnly)
     back = house.gateway.take(house.log_in())
     assert "switch the Wi-Fi of your device off and on" in words_of(house.gateway.get(back.url))
+
+
+def test_a_browser_without_cookies_lands_on_a_page_that_shows_what_is_left_and_no_more(
+    build: Callable[..., House],
+) -> None:
+    house = build(Cisco)
+    back = house.gateway.take(house.log_in())
+    assert house.ask(back) == wire.ACCESS_ACCEPT
+    house.gateway.client.delete_cookie("surfpass_visit")
+    page = house.gateway.succeed(back)
+    assert "Time left" in words_of(page)
+    assert "<form" not in page.text
+    assert 'href="https://192.0.2.1/logout.html"' in page.text
+    for stale in ("/online?visit=" + "A" * 80, "/online?visit=x", "/online"):
+        page = house.gateway.get(f"/g/{house.gateway.slug}{stale}")
+        assert (page.status_code, "Time left" in page.text) == (200, False)
+
+
+def test_a_landing_page_shows_a_visit_for_an_hour(build: Callable[..., House], clock: MovableClock) -> None:
+    house = build(Cisco)
+    back = house.gateway.take(house.log_in())
+    assert house.ask(back) == wire.ACCESS_ACCEPT
+    house.gateway.client.delete_cookie("surfpass_visit")
+    clock.pass_by(minutes=59)
+    assert "Time left" in words_of(house.gateway.succeed(back))
+    clock.pass_by(minutes=1)
+    assert "Time left" not in words_of(house.gateway.succeed(back))

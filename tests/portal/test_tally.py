@@ -33,8 +33,9 @@ def test_each_redirect_that_is_refused_is_counted_by_its_problem(
         stage.phone.chilli.gateway = "203.0.113.66:3990"
         stage.phone.arrive()
     stage.phone.client.post(f"/g/{stage.place.site.slug}", data={"link-login-only": "javascript:alert(1)"})
+    assert stage.phone.client.post(f"/g/{stage.place.site.slug}", data={"no": "gateway"}).status_code == 400
     told = scrape(portal_settings.data_dir)
-    for problem, count in ((Problem.BAD_SIGNATURE, 1), (Problem.MALFORMED, 2), (Problem.UNKNOWN_GATEWAY, 2)):
+    for problem, count in ((Problem.BAD_SIGNATURE, 1), (Problem.MALFORMED, 3), (Problem.UNKNOWN_GATEWAY, 2)):
         assert LINE % (problem.value, count) in told
 
 

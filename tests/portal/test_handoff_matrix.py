@@ -207,3 +207,15 @@ def test_a_landing_page_shows_a_visit_for_an_hour(build: Callable[..., House], c
     assert "Time left" in words_of(house.gateway.succeed(back))
     clock.pass_by(minutes=1)
     assert "Time left" not in words_of(house.gateway.succeed(back))
+
+
+def test_where_no_challenge_runs_out_the_guest_has_an_hour(build: Callable[..., House], clock: MovableClock) -> None:
+    house = build(Cisco)
+    page = house.gateway.arrive().text
+    clock.pass_by(minutes=59)
+    filled = {"variant": "voucher", "code": house.stage.voucher.code.value, "terms": str(house.stage.terms.id)}
+    assert house.ask(house.gateway.take(house.stage.phone.post(page, **filled))) == wire.ACCESS_ACCEPT
+    clock.pass_by(minutes=1)
+    late = words_of(house.stage.phone.post(page, **filled))
+    assert "This page has been open too long" in late
+    assert "open any web page while you are on the Wi-Fi" in late

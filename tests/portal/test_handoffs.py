@@ -1,7 +1,8 @@
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from ipaddress import ip_network
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -158,6 +159,20 @@ def test_the_way_back_carries_the_chap_response_that_the_gateway_computes(
         "&userurl=http%3A%2F%2Fnews.example%2Ftoday%3Fa%3D1%26b%3D2"
     )
     assert response == expected_response("TICKET", secret=secret)
+
+
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 20, 32])
+def test_a_password_by_pap_is_hidden_by_the_challenge_and_ends_with_a_nul(chilli: Chilli, length: int) -> None:
+    arrival = recognised(chilli.address()).arrival
+    ticket = replace(A_TICKET, password="T" * length)
+    told = parse_qs(urlsplit(url_of(CoovaChilli().grant(replace(CHILLI, uam_pap=True), arrival, ticket))).query)
+    shared = hashlib.md5(bytes.fromhex(CHALLENGE) + UAM_SECRET.encode()).digest()
+    hidden = bytes.fromhex(told["password"][0])
+    clear = bytes(octet ^ shared[place % 16] for place, octet in enumerate(hidden))
+    assert clear == b"T" * length + bytes(len(clear) - length)
+    assert len(clear) % 16 == 0
+    assert clear[-1] == 0
+    assert "response" not in told
 
 
 def test_a_gateway_that_is_not_in_the_record_is_not_answered(chilli: Chilli) -> None:

@@ -36,7 +36,9 @@ def page(token: str) -> str | tuple[str, int]:
         if found is None:
             return render_template("guest/no_status.html"), 404
         here, visit = found
-        allow_forms_to(_gateways(here, visit))
+        gateways = _gateways(here, visit)
+        if len(gateways) == 1:  # only then the log-out goes on to it; hundreds would burst the header
+            allow_forms_to(gateways)
         flow_token = request.args.get("flow")
         link_languages_to("status.page", token=token, **({"flow": flow_token} if flow_token else {}))
         return status_page.show(

@@ -78,6 +78,17 @@ def test_the_policy_lets_the_form_go_to_this_gateway_and_nowhere_else(stage: Sta
     assert headers["Cache-Control"] == "no-store"
 
 
+def test_for_a_gateway_that_has_only_an_ipv6_address_the_policy_names_the_scheme(
+    database: Database, keyring: Keyring, client: FlaskClient, clock: MovableClock
+) -> None:
+    stage = Stage(database, keyring, client, clock, gateway_addresses=("[2001:db8::1]:3990",))
+    stage.phone.chilli.gateway = "2001:db8::1:3990"
+    page = stage.phone.arrive()
+    assert "form-action 'self' http:;" in page.headers["Content-Security-Policy"]
+    answer = stage.phone.post(page.text, variant="voucher", code=stage.voucher.code.value, terms=str(stage.terms.id))
+    assert answer.location.startswith("http://[2001:db8::1]:3990/logon?")
+
+
 def test_a_voucher_sends_the_guest_to_the_gateway_with_a_ticket(
     stage: Stage, keyring: Keyring, clock: MovableClock
 ) -> None:

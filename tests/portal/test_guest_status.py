@@ -153,6 +153,7 @@ def test_where_the_gateway_is_not_certain_logging_out_stays_here(
 ) -> None:
     stage = Stage(database, keyring, client, clock, gateway_addresses=(GATEWAY, "10.1.0.2:3990"))
     stage.come_online()
+    assert "form-action 'self';" in stage.phone.get(own_address(stage)).headers["Content-Security-Policy"]
     answer = stage.phone.client.post(f"{own_address(stage)}/logout")
     assert answer.location == own_address(stage)
     assert stage.visits()[0].state is VisitState.CLOSED

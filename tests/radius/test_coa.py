@@ -23,6 +23,7 @@ from tests import factories
 from tests.conftest import NOON
 from tests.radius import nas_peer, wire
 from tests.radius.nas_peer import Asked, Peer, acknowledges, ignores, in_turn, refuses
+from tests.sessions import test_calling_back
 from tests.sessions.world import World
 
 SECRET = factories.SECRET.encode()
@@ -528,3 +529,19 @@ def test_a_claim_is_one_senders_alone(make_world: Callable[..., World]) -> None:
         with world.database.write() as session:
             claims.append(claim(session, world.keyring, world.directory, world.now).orders)
     assert [len(orders) for orders in claims] == [1, 0]
+
+
+@pytest.mark.parametrize("make", ["generic", "hostapd"])
+def test_a_device_that_is_called_back_is_named_by_its_mac_and_its_visit_goes_on(
+    make_world: Callable[..., World], make: str
+) -> None:
+    with Peer(SECRET, acknowledges) as peer:
+        world = make_world(peer, make=make)
+        handle = test_calling_back.ask(world, world.voucher())
+        send_until(world, lambda: outcomes(world) == [Outcome.ACKNOWLEDGED])
+    (request,) = peer.asked
+    assert request.code == nas_peer.DISCONNECT_REQUEST
+    assert request.first(wire.CALLING_STATION_ID) == test_calling_back.PHONE.value.encode()
+    assert request.first(wire.ACCT_SESSION_ID) is None
+    assert world.visit(handle).state is VisitState.ASKED
+    assert world.get_in(test_calling_back.PHONE.value, device=test_calling_back.PHONE) == handle

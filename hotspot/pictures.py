@@ -53,6 +53,7 @@ def encode_logo(sent: bytes) -> EncodedPicture:
     picture = _opened(sent, LOGO)
     if picture.getchannel("A").getextrema() == (255, 255):
         return _encode(picture.convert("RGB"), LOGO)
+    picture = picture.crop(picture.getchannel("A").getbbox())  # what is all transparent stays as it is
     plate = _DARK_PLATE if _ink_is_light(picture) else _LIGHT_PLATE
     return _encode(ImageOps.expand(_flat(picture, plate), max(picture.size) // 24 + 1, plate), LOGO)
 

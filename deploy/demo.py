@@ -9,12 +9,12 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from deploy.files import read_template
+from deploy.files import LANGUAGES, read_template
 from deploy.installation import Installation, Work
 from hotspot.audit import COMMAND_LINE
 from hotspot.enrolment import NewAccessPoint, NewSite, add_access_points, add_customer, add_site
 from hotspot.errors import Refusal
-from hotspot.legal import LANGUAGES, LegalKind, NewText, publish
+from hotspot.legal import LegalKind, NewText, publish
 from hotspot.mac import Mac
 from hotspot.nas import NewNas, add_nas
 from hotspot.people import Role, User, add_user
@@ -155,6 +155,9 @@ def _publish_texts(session: Session, operator: str, now: datetime) -> None:
         (LegalKind.TERMS, "terms"),
         (LegalKind.IMPRINT, "demo-imprint"),
         (LegalKind.PRIVACY, "demo-privacy"),
+        (LegalKind.PRICES, "demo-prices"),
+        (LegalKind.SUMMARY, "demo-summary"),
+        (LegalKind.ACCESSIBILITY, "demo-accessibility"),
     ):
         bodies = {one: read_template(f"legal/{name}.{one}.txt").replace("OPERATOR", operator) for one in LANGUAGES}
         texts = [NewText(one, f"{marks[one]}\n\n{body}") for one, body in bodies.items()]

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from hotspot.errors import SetupError
 
+# What templates/legal is written in.
+LANGUAGES = ("de", "en")
+
 
 def read_template(name: str) -> str:
     """A text from `templates/`, which a wheel carries inside `portal/` and a clone has beside it."""

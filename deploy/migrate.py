@@ -11,13 +11,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session
 
-from deploy.files import read_template
+from deploy.files import LANGUAGES, read_template
 from hotspot.audit import COMMAND_LINE
 from hotspot.clock import utc_now
 from hotspot.database import Database
 from hotspot.errors import SetupError
 from hotspot.keys import create_missing_keys, load_keyring, read_master_key
-from hotspot.legal import LANGUAGES, LegalKind, LegalVersion, NewText, publish
+from hotspot.legal import LegalKind, LegalVersion, NewText, publish
 from hotspot.settings import Settings
 
 # Any number that no other program uses in the same database.

@@ -1,7 +1,8 @@
-"""Terms of use, imprint and privacy notice: texts in versions, one text per language."""
+"""The texts the law asks for: their slots, each with versions, and each version with a text per language."""
 
 import enum
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,18 +12,23 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from hotspot import audit
 from hotspot.audit import Actor
 from hotspot.database import Base, BigId, enum_column
-from hotspot.errors import Refusal, WrongUse
+from hotspot.errors import NotFound, Refusal, WrongUse
 
-LANGUAGES = ("de", "en")
+# The languages a text for guests may be given in, whatever languages the portal itself speaks; those who read none of
+# a text's languages get the first of these it has.
+TEXT_LANGUAGES = ("en", "de", "fr", "it", "cs", "tr", "uk", "ar")
 LONGEST_TEXT = 30_000
 
 
 class LegalKind(enum.StrEnum):
-    """The texts a portal page has to show."""
+    """The slots, in the order in which pages link to them."""
 
     TERMS = "terms"
-    IMPRINT = "imprint"
+    PRICES = "prices"
+    SUMMARY = "contract-summary"
     PRIVACY = "privacy"
+    IMPRINT = "imprint"
+    ACCESSIBILITY = "accessibility"
 
 
 class LegalVersion(Base):
@@ -38,8 +44,8 @@ class LegalVersion(Base):
     texts: Mapped[list["LegalText"]] = relationship(lazy="selectin")
 
     def text(self, language: str) -> "LegalText":
-        """The text in `language`, else in the first language there is."""
-        return next((text for text in self.texts if text.language == language), self.texts[0])
+        """The text in `language`, else in the first of TEXT_LANGUAGES there is."""
+        return min(self.texts, key=lambda text: (text.language != language, TEXT_LANGUAGES.index(text.language)))
 
 
 class LegalText(Base):
@@ -63,19 +69,31 @@ class NewText:
     body: str
 
 
+@dataclass(frozen=True)
+class Slot:
+    """A slot as the operator keeps it: the version in force, None for an empty slot, and those that are to come."""
+
+    kind: LegalKind
+    current: LegalVersion | None
+    upcoming: tuple[LegalVersion, ...]
+
+    @property
+    def missing_languages(self) -> tuple[str, ...]:
+        """The languages that guests can be given the text in force in, but are not."""
+        given = {text.language for text in self.current.texts} if self.current else set()
+        return tuple(language for language in TEXT_LANGUAGES if language not in given)
+
+
 def publish(
-    session: Session, actor: Actor, kind: LegalKind, texts: list[NewText], valid_from: datetime, now: datetime
+    session: Session, actor: Actor, kind: LegalKind, texts: Sequence[NewText], valid_from: datetime, now: datetime
 ) -> LegalVersion:
-    """Publish a new version. Refusal for an empty or oversized text, or a language given twice or unknown."""
-    if not texts or len({text.language for text in texts}) != len(texts):
-        raise WrongUse("bad-texts", "Give one text for each language, and at least one.")
-    for text in texts:
-        if text.language not in LANGUAGES:
-            raise WrongUse("bad-language", f"{text.language!r} is not one of {', '.join(LANGUAGES)}.")
-        if not text.body.strip() or len(text.body) > LONGEST_TEXT:
-            raise Refusal(
-                "bad-text", f"The text for {text.language} is empty or longer than {LONGEST_TEXT} characters."
-            )
+    """Publish a new version. Refusal for a text, a language or a moment that cannot be.
+
+    What was in force in the past stays what it was: guests have accepted it.
+    """
+    _check_texts(texts)
+    if valid_from < now:
+        raise Refusal("valid-from-past", "A version cannot come into force in the past.")
     last = session.scalar(select(func.max(LegalVersion.number)).where(LegalVersion.kind == kind)) or 0
     version = LegalVersion(
         kind=kind,
@@ -92,6 +110,23 @@ def publish(
     return version
 
 
+def _check_texts(texts: Sequence[NewText]) -> None:
+    if not texts or len({text.language for text in texts}) != len(texts):
+        raise WrongUse("bad-texts", "Give one text for each language, and at least one.")
+    for text in texts:
+        check_language(text.language)
+        if not text.body.strip() or len(text.body) > LONGEST_TEXT:
+            raise Refusal(
+                "bad-text", f"The text for {text.language} is empty or longer than {LONGEST_TEXT} characters."
+            )
+
+
+def check_language(language: str) -> None:
+    """WrongUse unless texts for guests may be given in this language."""
+    if language not in TEXT_LANGUAGES:
+        raise WrongUse("bad-language", f"{language[:20]!r} is not one of {', '.join(TEXT_LANGUAGES)}.")
+
+
 def current_version(session: Session, kind: LegalKind, now: datetime) -> LegalVersion | None:
     """The version in force at `now`, or None while the operator has published none."""
     return session.scalar(
@@ -100,3 +135,23 @@ def current_version(session: Session, kind: LegalKind, now: datetime) -> LegalVe
         .order_by(LegalVersion.valid_from.desc(), LegalVersion.number.desc())
         .limit(1)
     )
+
+
+def find_version(session: Session, kind: LegalKind, number: int) -> LegalVersion:
+    """A version by its number; NotFound when there is none."""
+    found = session.scalar(select(LegalVersion).where(LegalVersion.kind == kind, LegalVersion.number == number))
+    if found is None:
+        raise NotFound("no-version", f"There is no version {number} of the {kind}.")
+    return found
+
+
+def slots(session: Session, now: datetime) -> list[Slot]:
+    """All slots, the empty ones too; a fixed number of queries."""
+    versions = session.scalars(select(LegalVersion).order_by(LegalVersion.valid_from, LegalVersion.number)).all()
+    found = []
+    for kind in LegalKind:
+        own = [version for version in versions if version.kind is kind]
+        reached = [version for version in own if version.valid_from <= now]
+        upcoming = tuple(version for version in own if version.valid_from > now)
+        found.append(Slot(kind, reached[-1] if reached else None, upcoming))
+    return found

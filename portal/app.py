@@ -13,7 +13,7 @@ from hotspot.clock import Clock, utc_now
 from hotspot.database import Database
 from hotspot.keys import Keyring, Purpose
 from hotspot.settings import Settings
-from portal import errors, guest, guest_pages, guest_status, headers, health, languages, look, request_log, staff
+from portal import errors, guest, guest_pages, guest_status, headers, health, languages, legal, look, request_log, staff
 from portal.context import EXTENSION, Portal
 from portal.tally import Tally
 from portal.wording import sample_unbroken
@@ -74,6 +74,7 @@ def _configure(app: Flask, settings: Settings, keyring: Keyring) -> None:
         SEND_FILE_MAX_AGE_DEFAULT=STATIC_SECONDS,
     )
     app.add_template_filter(sample_unbroken)
+    app.jinja_env.globals["legal_names"] = legal.NAMES
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if hops := settings.trusted_proxies:

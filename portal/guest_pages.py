@@ -9,8 +9,9 @@ from hotspot.legal import LegalKind
 from hotspot.limits import Counted, Limit
 from portal import cookies, flow
 from portal.context import current
-from portal.here import Here, legal_page
+from portal.here import Here
 from portal.languages import asked_language
+from portal.legal import NAMES, legal_page
 from portal.wording import REFUSALS
 from vouchers.admission import Reason
 from vouchers.batches import find_by_code
@@ -27,13 +28,13 @@ def home() -> str:
     return render_template("guest/home.html")
 
 
-@blueprint.get("/<any(terms, imprint, privacy):kind>")
+@blueprint.get(f"/<any({', '.join(repr(str(kind)) for kind in LegalKind)}):kind>")
 def legal(kind: str) -> str:
     """A legal text in its current version."""
     portal = current()
     with portal.database.read() as session:
         text = legal_page(session, LegalKind(kind), portal.clock())
-        return render_template("guest/legal.html", kind=kind, text=text, back_url=_back_url(session))
+        return render_template("guest/legal.html", name=NAMES[LegalKind(kind)], text=text, back_url=_back_url(session))
 
 
 def _back_url(session: Session) -> str | None:

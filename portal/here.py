@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask import abort, g
-from sqlalchemy.orm import Session
 
 from hotspot.directory import Directory, Located, NasRecord, SiteRecord
-from hotspot.legal import LegalKind, LegalVersion, current_version
 from portal import flow as flows
 from portal.context import Portal
 from portal.flow import Flow
 from portal.handoffs import HANDOFFS, Handoff, sole_gateway
 from portal.headers import allow_forms_to
-from portal.languages import language, link_languages_to
+from portal.languages import link_languages_to
 
 
 @dataclass(frozen=True)
@@ -69,38 +67,9 @@ class Here:
             allow_forms_to([self.flow.gateway])
 
 
-@dataclass(frozen=True)
-class LegalPage:
-    """A legal text in the guest's language."""
-
-    id: int
-    number: int
-    language: str
-    heading: str
-    paragraphs: tuple[str, ...]
-
-
-# A text that is longer has a page of its own, so that the guest's page stays light.
-LONGEST_INLINE_TEXT = 8000
-
-
 def find_site(directory: Directory, slug: str) -> SiteRecord:
     """The site with this slug; else the answer is 404."""
     for site in directory.sites.values():
         if site.slug == slug:
             return site
     abort(404)
-
-
-def legal_page(session: Session, kind: LegalKind, now: datetime) -> LegalPage | None:
-    """The version in force, or None while the operator has published none."""
-    version = current_version(session, kind, now)
-    return _legal_page(version) if version else None
-
-
-def _legal_page(version: LegalVersion) -> LegalPage:
-    text = version.text(language())
-    paragraphs = [one.strip() for one in text.body.replace("\r\n", "\n").split("\n\n") if one.strip()]
-    titled = len(paragraphs) > 1 and len(paragraphs[0]) <= 100 and "\n" not in paragraphs[0]
-    heading = paragraphs.pop(0) if titled else ""
-    return LegalPage(version.id, version.number, text.language, heading, tuple(paragraphs))

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from hotspot.legal import LegalKind
 from portal import cookies, look
 from portal.articles import Article, describe
-from portal.here import LONGEST_INLINE_TEXT, Here, LegalPage, legal_page
+from portal.here import Here
+from portal.legal import LegalPage, legal_page
 from portal.wording import Words
 from vouchers.passes import Pass, passes_at
 
@@ -49,7 +50,6 @@ class SitePage:
     free: list[Article]
     sold: list[Article]
     terms: LegalPage | None
-    terms_inline: bool
     terms_accepted: bool
     chosen: str
     code: str
@@ -87,7 +87,6 @@ def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], sw
         free=free,
         sold=[one for one in articles if not one.free],
         terms=terms,
-        terms_inline=terms is not None and sum(map(len, terms.paragraphs)) <= LONGEST_INLINE_TEXT,
         terms_accepted=terms is not None and form.terms == str(terms.id),
         chosen=chosen,
         code=form.code,

@@ -39,7 +39,15 @@ def test_the_commands_that_others_script_against_are_there() -> None:
     assert words >= {
         *("migrate", "run", "portal", "radius", "housekeeping", "disconnects", "demo", "demo-ap"),
         *("customer add", "user add", "site add", "ap add", "ap import", "nas add", "pass add"),
-        *("voucher issue", "voucher show", "voucher revoke", "legal publish", "keys rewrap"),
+        *(
+            "voucher issue",
+            "voucher show",
+            "voucher revoke",
+            "legal publish",
+            "legal list",
+            "legal missing",
+            "keys rewrap",
+        ),
         *("customer list", "site list", "ap list", "nas list", "pass list"),
     }
 

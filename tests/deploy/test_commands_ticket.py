@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -221,8 +222,30 @@ def test_a_legal_text_is_published_in_versions(
         version = current_version(session, LegalKind.IMPRINT, datetime.now(UTC))
         assert version is not None
         assert (version.text("de").body, version.text("en").body) == ("Grüß Gott.\n", "Hello.\n")
-    surfpass("legal", "publish", "--kind", "imprint", "--text", f"fr={german}", code=2)
+    surfpass("legal", "publish", "--kind", "imprint", "--text", f"nl={german}", code=2)
     surfpass("legal", "publish", "--kind", "imprint", "--text", str(german), code=2)
+
+
+def test_slots_are_listed_shown_and_missed(surfpass: Surfpass, surfpass_json: Json, tmp_path: Path) -> None:
+    assert {one["kind"]: one["number"] for one in surfpass_json("legal", "list")} == dict.fromkeys(LegalKind)
+    said = surfpass("legal", "missing", code=1).stderr
+    assert all(kind in said for kind in LegalKind)
+    text = tmp_path / "fr.txt"
+    text.write_text("Bonjour.\n")
+    for kind in LegalKind:
+        surfpass("legal", "publish", "--kind", kind.value, "--text", f"fr={text}")
+    surfpass("legal", "publish", "--kind", "prices", "--text", f"fr={text}", "--valid-from", "2099-01-01")
+    surfpass("legal", "missing")
+    prices = surfpass_json("legal", "list")[1]
+    assert (prices["kind"], prices["number"], prices["next_number"]) == ("prices", 1, 2)
+    assert prices["next_valid_from"] == "2099-01-01T00:00:00+00:00"
+    assert prices["missing_languages"] == ["en", "de", "it", "cs", "tr", "uk", "ar"]
+
+    shown = surfpass_json("legal", "show", "--kind", "prices", "--number", "2")
+    assert (shown["number"], shown["texts"]["fr"]["body"]) == (2, "Bonjour.\n")
+    assert sha256(b"Bonjour.\n").hexdigest() in surfpass("legal", "show", "--kind", "terms", "--language", "fr").stdout
+    surfpass("legal", "show", "--kind", "prices", "--number", "3", code=1)
+    surfpass("legal", "publish", "--kind", "prices", "--text", f"fr={text}", "--valid-from", "2001-01-01", code=1)
 
 
 def test_after_rewrapping_only_the_new_key_opens_the_database(

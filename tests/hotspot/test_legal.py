@@ -1,4 +1,4 @@
-"""Terms of use, imprint and privacy notice in versions."""
+"""Legal texts in versions, and their slots."""
 
 import hashlib
 from datetime import timedelta
@@ -8,7 +8,7 @@ import pytest
 from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.errors import Refusal
-from hotspot.legal import LegalKind, LegalVersion, NewText, current_version, publish
+from hotspot.legal import TEXT_LANGUAGES, LegalKind, LegalVersion, NewText, current_version, publish, slots
 from tests.conftest import NOON
 
 TEXTS = [NewText("de", "Seid nett."), NewText("en", "Be kind.")]
@@ -59,7 +59,7 @@ def test_a_text_comes_in_the_language_asked_for_with_its_hash(database: Database
         version = current_version(session, LegalKind.TERMS, NOON)
         assert version
         assert (version.text("de").body, version.text("en").body) == ("Seid nett.", "Be kind.")
-        assert version.text("fr").body in ("Seid nett.", "Be kind.")
+        assert version.text("fr").body == "Be kind."
         assert version.text("en").sha256 == hashlib.sha256(b"Be kind.").hexdigest()
 
 
@@ -68,7 +68,7 @@ def test_a_text_comes_in_the_language_asked_for_with_its_hash(database: Database
     [
         ([], "bad-texts"),
         ([TEXTS[0], TEXTS[0]], "bad-texts"),
-        ([NewText("fr", "Soyez gentils.")], "bad-language"),
+        ([NewText("nl", "Wees aardig.")], "bad-language"),
         ([NewText("de", " \n")], "bad-text"),
         ([NewText("de", "x" * 30_001)], "bad-text"),
     ],
@@ -78,3 +78,39 @@ def test_texts_that_cannot_be_are_refused(database: Database, texts: list[NewTex
         publish(session, COMMAND_LINE, LegalKind.TERMS, texts, NOON, NOON)
     assert caught.value.code == code
     assert in_force(database) is None
+
+
+def test_a_text_that_lacks_english_too_comes_in_the_first_language_there_is(database: Database) -> None:
+    with database.write() as session:
+        texts = [NewText("ar", "كن لطيفا."), NewText("fr", "Soyez gentils.")]
+        version = publish(session, COMMAND_LINE, LegalKind.TERMS, texts, NOON, NOON)
+        assert version.text("de").body == "Soyez gentils."
+
+
+def test_nothing_comes_into_force_in_the_past(database: Database) -> None:
+    with pytest.raises(Refusal) as caught:
+        publish_at(database, LegalKind.TERMS, -timedelta(microseconds=1))
+    assert caught.value.code == "valid-from-past"
+    assert in_force(database) is None
+
+
+def test_every_slot_tells_what_is_in_force_what_comes_and_what_is_missing(database: Database) -> None:
+    publish_at(database, LegalKind.TERMS, timedelta(0))
+    publish_at(database, LegalKind.TERMS, DAY)
+    publish_at(database, LegalKind.PRICES, DAY)
+    with database.read() as session:
+        before = {slot.kind: slot for slot in slots(session, NOON)}
+        after = {slot.kind: slot for slot in slots(session, NOON + DAY)}
+    assert list(before) == list(LegalKind)
+    numbers = {
+        kind: (slot.current and slot.current.number, [one.number for one in slot.upcoming])
+        for kind, slot in before.items()
+    }
+    newest = after[LegalKind.TERMS]
+    assert numbers[LegalKind.TERMS] == (1, [2])
+    assert numbers[LegalKind.PRICES] == (None, [1])
+    assert numbers[LegalKind.IMPRINT] == (None, [])
+    assert newest.current is not None
+    assert (newest.current.number, newest.upcoming) == (2, ())
+    assert set(before[LegalKind.TERMS].missing_languages) == set(TEXT_LANGUAGES) - {"de", "en"}
+    assert before[LegalKind.PRICES].missing_languages == TEXT_LANGUAGES

@@ -86,9 +86,24 @@ def test_a_legal_text_is_shown_in_its_current_version_or_said_to_be_missing(
     with database.write() as session:
         publish(session, COMMAND_LINE, kind, [NewText("de", "Überschrift\n\nErstens.\nZweitens.")], EARLIER, EARLIER)
     page = client.get(f"/{kind.value}")
-    assert '<article class="card prose" lang="de">' in page.text
+    assert '<article class="card prose" lang="de" dir="ltr">' in page.text
     assert "<h1>Überschrift</h1>" in page.text
     assert "Version 1" in words_of(page)
+
+
+def test_a_text_that_is_written_from_the_right_says_so_wherever_it_is_shown(
+    client: FlaskClient, database: Database
+) -> None:
+    with database.write() as session:
+        publish(session, COMMAND_LINE, LegalKind.SUMMARY, [NewText("ar", "ملخص")], EARLIER, EARLIER)
+    page = client.get("/contract-summary").text
+    assert '<article class="card prose" lang="ar" dir="rtl">' in page
+    assert '<p class="quiet small" lang="en" dir="ltr">' in page
+
+
+def test_every_page_links_to_every_slot(client: FlaskClient) -> None:
+    footer = client.get("/").text.partition("<footer>")[2]
+    assert re.findall(r'href="/([a-z-]+)"', footer) == list(LegalKind)
 
 
 def test_the_front_door_explains(client: FlaskClient) -> None:

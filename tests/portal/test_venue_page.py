@@ -17,7 +17,7 @@ from hotspot.looks import WELCOME_LANGUAGES, Look, LookState
 from hotspot.people import Role
 from hotspot.pictures import LARGEST_FILE_OCTETS
 from hotspot.place import Site
-from portal.here import LONGEST_INLINE_TEXT
+from portal.legal import LONGEST_INLINE_TEXT
 from tests.factories import EARLIER, a_site, a_user
 from tests.hotspot.pictures import a_picture, a_png_of, noise, written
 from tests.portal.desk import Staff, counting_queries, form_of, signed_in, words_of

@@ -1,0 +1,55 @@
+"""Legal texts as a guest reads them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from babel import Locale
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+
+from hotspot.legal import LegalKind, LegalVersion, current_version
+from portal.languages import language
+
+# A text that is longer has a page of its own, so that the guest's page stays light.
+LONGEST_INLINE_TEXT = 8000
+
+NAMES = {
+    LegalKind.TERMS: _l("Terms of use"),
+    LegalKind.PRICES: _l("Price list"),
+    LegalKind.SUMMARY: _l("Contract summary"),
+    LegalKind.PRIVACY: _l("Privacy"),
+    LegalKind.IMPRINT: _l("Imprint"),
+    LegalKind.ACCESSIBILITY: _l("Accessibility"),
+}
+
+
+@dataclass(frozen=True)
+class LegalPage:
+    """A legal text in the guest's language, or in another one where it is not there; `direction` is `ltr` or `rtl`."""
+
+    id: int
+    number: int
+    language: str
+    direction: str
+    heading: str
+    paragraphs: tuple[str, ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it fits into another page."""
+        return sum(map(len, self.paragraphs)) <= LONGEST_INLINE_TEXT
+
+
+def legal_page(session: Session, kind: LegalKind, now: datetime) -> LegalPage | None:
+    """The version in force, or None while the operator has published none."""
+    version = current_version(session, kind, now)
+    return _legal_page(version) if version else None
+
+
+def _legal_page(version: LegalVersion) -> LegalPage:
+    text = version.text(language())
+    paragraphs = [one.strip() for one in text.body.replace("\r\n", "\n").split("\n\n") if one.strip()]
+    titled = len(paragraphs) > 1 and len(paragraphs[0]) <= 100 and "\n" not in paragraphs[0]
+    heading = paragraphs.pop(0) if titled else ""
+    direction = Locale.parse(text.language).text_direction
+    return LegalPage(version.id, version.number, text.language, direction, heading, tuple(paragraphs))

@@ -5,13 +5,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import ForeignKey, Integer, String, Text, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, Integer, String, Text, UniqueConstraint, bindparam, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from hotspot import audit
 from hotspot.audit import Actor
-from hotspot.database import Base, BigId, enum_column
+from hotspot.bulk import Query
+from hotspot.database import Base, BigId, UtcDateTime, enum_column
 from hotspot.errors import NotFound, Refusal, WrongUse
 
 # The languages a text for guests may be given in, whatever languages the portal itself speaks; those who read none of
@@ -67,6 +69,21 @@ class NewText:
 
     language: str
     body: str
+
+
+class Agreement(NamedTuple):
+    """The versions that a guest accepts, by their ids; None where the operator has published none."""
+
+    terms_id: int | None = None
+    prices_id: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What a form calls it; empty where there is nothing to accept."""
+        return "-".join("" if one is None else str(one) for one in self).rstrip("-")
+
+
+NOTHING_AGREED = Agreement()
 
 
 @dataclass(frozen=True)
@@ -135,6 +152,21 @@ def current_version(session: Session, kind: LegalKind, now: datetime) -> LegalVe
         .order_by(LegalVersion.valid_from.desc(), LegalVersion.number.desc())
         .limit(1)
     )
+
+
+_REACHED = Query(
+    lambda _is_in: (
+        select(LegalVersion.kind, LegalVersion.id)
+        .where(LegalVersion.valid_from <= bindparam("now", type_=UtcDateTime()))
+        .order_by(LegalVersion.valid_from, LegalVersion.number)
+    )
+)
+
+
+def agreement_in_force(session: Session, now: datetime) -> Agreement:
+    """What a guest has to accept at `now`."""
+    newest = dict(_REACHED.rows(session, now=now))
+    return Agreement(newest.get(LegalKind.TERMS), newest.get(LegalKind.PRICES))
 
 
 def find_version(session: Session, kind: LegalKind, number: int) -> LegalVersion:

@@ -8,7 +8,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from hotspot.legal import LegalKind, current_version
+from hotspot.legal import Agreement, agreement_in_force
 from portal import cookies, flow, landing, site_page, status_page
 from portal.context import current
 from portal.flow import Flow
@@ -117,11 +117,11 @@ def log_in(slug: str) -> _Page:
             return _expired(here)
         here.prepare_page()
         offered = passes_at(session, here.site.id, here.site.customer_id)
-        terms = current_version(session, LegalKind.TERMS, here.now)
-        if alerts := _incomplete(form, offered, terms.id if terms else None):
+        agreement = agreement_in_force(session, here.now)
+        if alerts := _incomplete(form, offered, agreement):
             return site_page.show(session, here, "guest/site.html", form, alerts)
     with current().database.write() as session:  # a wrong guess is counted, and so kept, although nothing is granted
-        outcome = _take(session, here, passing, form, form.free_pass(offered), terms.id if terms else None)
+        outcome = _take(session, here, passing, form, form.free_pass(offered), agreement)
     if isinstance(outcome, Refused):
         with current().database.read() as session:
             alert = _words(session, here, outcome)
@@ -235,20 +235,20 @@ def _device(here: Here, passing: Flow) -> bytes | None:
     return hash_device(here.portal.keyring, mac) if mac else None
 
 
-def _incomplete(form: Form, offered: list[Pass], terms_id: int | None) -> list[Words]:
+def _incomplete(form: Form, offered: list[Pass], agreement: Agreement) -> list[Words]:
     """All that is still missing before anything is looked up."""
     missing = []
     if form.variant != VOUCHER and form.free_pass(offered) is None:
         missing.append(CHOICE_GONE if form.variant else NO_CHOICE)
     if form.variant == VOUCHER and not form.code:
         missing.append(NO_CODE)
-    if terms_id is not None and form.terms != str(terms_id):
+    if form.terms != agreement.name:
         missing.append(TERMS_CHANGED if form.terms else TERMS_MISSING)
     return missing
 
 
 def _take(
-    session: Session, here: Here, passing: Flow, form: Form, free_pass: Pass | None, terms_id: int | None
+    session: Session, here: Here, passing: Flow, form: Form, free_pass: Pass | None, agreement: Agreement
 ) -> Asked | Refused:
     portal, voucher = here.portal, None
     if free_pass is None:
@@ -260,18 +260,18 @@ def _take(
     answer = preview(session, wanted, here.now)
     if isinstance(answer, Refused):
         return answer
-    return _ask(session, here, passing, wanted, terms_id)
+    return _ask(session, here, passing, wanted, agreement)
 
 
-def _ask(session: Session, here: Here, passing: Flow, wanted: Wanted, terms_id: int | None) -> Asked | Refused:
+def _ask(session: Session, here: Here, passing: Flow, wanted: Wanted, agreement: Agreement) -> Asked | Refused:
     """Note the visit, as the gateway is going to ask for it."""
     keyring, nas = here.portal.keyring, here.nas
     if nas is None or HANDOFFS[nas.make].admission is not Admission.BY_DEVICE:
-        return ask(session, keyring, wanted, passing.nas_id, terms_id, here.now)
+        return ask(session, keyring, wanted, passing.nas_id, agreement, here.now)
     if passing.device is None:
         return Refused(Reason.NO_DEVICE)
     proved = passing.verified
-    return ask_for_device(session, keyring, wanted, nas, passing.device, terms_id, here.now, proved=proved)
+    return ask_for_device(session, keyring, wanted, nas, passing.device, agreement, here.now, proved=proved)
 
 
 def _send_to_gateway(here: Here, passing: Flow, asked: Asked) -> _Page:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flask import render_template, request
 from sqlalchemy.orm import Session
 
-from hotspot.legal import LegalKind
+from hotspot.legal import LegalKind, agreement_in_force
 from portal import cookies, look
 from portal.articles import Article, describe
 from portal.here import Here
@@ -50,6 +50,8 @@ class SitePage:
     free: list[Article]
     sold: list[Article]
     terms: LegalPage | None
+    prices: LegalPage | None
+    agreement: str
     terms_accepted: bool
     chosen: str
     code: str
@@ -77,7 +79,7 @@ def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], sw
     offered = passes_at(session, here.site.id, here.site.customer_id)
     articles = [describe(one, here.site, here.now) for one in offered]
     free = [one for one in articles if one.free]
-    terms = legal_page(session, LegalKind.TERMS, here.now)
+    agreement = agreement_in_force(session, here.now).name
     chosen = form.variant
     if chosen not in {VOUCHER, *(_FREE + one.public_id for one in free)}:
         chosen = _FREE + free[0].public_id if free and not form.code else VOUCHER
@@ -86,8 +88,10 @@ def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], sw
         ssid=here.ssid,
         free=free,
         sold=[one for one in articles if not one.free],
-        terms=terms,
-        terms_accepted=terms is not None and form.terms == str(terms.id),
+        terms=legal_page(session, LegalKind.TERMS, here.now),
+        prices=legal_page(session, LegalKind.PRICES, here.now),
+        agreement=agreement,
+        terms_accepted=form.terms == agreement != "",
         chosen=chosen,
         code=form.code,
         can_swap=swap,

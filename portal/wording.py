@@ -40,6 +40,11 @@ def sample_unbroken(advice: str) -> Markup:
 _AGAIN = _l("Please try again. If it happens once more, tell the staff.")
 _TELL_STAFF = _l("This is not your fault. Please tell the staff, so that the operator can put it right.")
 
+TERMS_CHANGED = Words(
+    _l("The terms of use or the prices have changed"),
+    _l("A new version has come into force. Please read it and accept it."),
+)
+
 REFUSALS: dict[Reason, Words] = {
     Reason.MISTYPED: Words(
         _l("There is a slip in this code"),
@@ -121,6 +126,7 @@ REFUSALS: dict[Reason, Words] = {
         _l("We do not know this device yet"),
         _l("Please enter the code of your voucher."),
     ),
+    Reason.TERMS_CHANGED: TERMS_CHANGED,
     Reason.BAD_REQUEST: Words(_l("The sign-in did not go through"), _AGAIN),
 }
 
@@ -204,10 +210,6 @@ CLOSINGS: dict[CloseCause, Words] = {
 TERMS_MISSING = Words(
     _l("Please accept the terms of use"),
     _l("We may let you online only once you have ticked the box below."),
-)
-TERMS_CHANGED = Words(
-    _l("The terms of use have changed"),
-    _l("A new version came into force while you were here. Please read it and accept it."),
 )
 NO_CHOICE = Words(_l("Please choose how you would like to go online"), "")
 CHOICE_GONE = Words(

@@ -51,6 +51,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.BAD_TICKET: "This login is not valid: please open the portal page again.",
     Reason.STALE_TICKET: "This login has expired: please open the portal page again.",
     Reason.UNKNOWN_DEVICE: "This device has no running Surf Pass: please open the portal page.",
+    Reason.TERMS_CHANGED: "The terms of use or the prices have changed: please open the portal page and accept them.",
     Reason.BAD_REQUEST: "The gateway's request cannot be answered.",
 }
 

@@ -114,6 +114,8 @@ class _Round:
         visit = self.ledger.by_id.get(wish.visit_id or 0)
         if wish.visit_id and (visit is None or visit in self.granted_visits):
             return None if visit else Refused(Reason.BAD_TICKET)
+        if wish.must_agree and not self.ledger.holds_place(wish):
+            return Refused(Reason.TERMS_CHANGED)
         account = self.ledger.account(wish)
         if visit and (used := self._used_ticket(wish, visit)):
             return used

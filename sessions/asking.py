@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from hotspot.database import new_public_id
 from hotspot.keys import Keyring, Purpose
+from hotspot.legal import Agreement
 from hotspot.place import LoginWay
 from sessions.offers import Wanted
 from sessions.tickets import TICKET_LIFE, make_ticket
@@ -31,7 +32,7 @@ def ask(
     keyring: Keyring,
     wanted: Wanted,
     nas_id: int,
-    terms_id: int | None,
+    agreement: Agreement,
     now: datetime,
     way: LoginWay = LoginWay.TICKET,
 ) -> Asked:
@@ -51,7 +52,8 @@ def ask(
         state=VisitState.ASKED,
         device=wanted.device,
         swaps=wanted.swaps,
-        terms_id=terms_id,
+        terms_id=agreement.terms_id,
+        prices_id=agreement.prices_id,
         ticket_expires_at=expires_at,
         page_token=hash_page_token(keyring, token),
         asked_at=now,

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from hotspot import limits
 from hotspot.directory import NasRecord
 from hotspot.keys import Keyring
+from hotspot.legal import Agreement
 from hotspot.limits import Counted, Limit
 from hotspot.mac import Mac
 from hotspot.place import LoginWay
@@ -24,7 +25,7 @@ def ask_for_device(
     wanted: Wanted,
     nas: NasRecord,
     device: Mac,
-    terms_id: int | None,
+    agreement: Agreement,
     now: datetime,
     *,
     proved: bool,
@@ -37,7 +38,7 @@ def ask_for_device(
     hashed = hash_device(keyring, device)
     free = proved or running_visit(session, wanted.located.site.id, hashed) is None
     promised = replace(wanted, device=hashed if free else None)
-    asked = ask(session, keyring, promised, nas.id, terms_id, now, LoginWay.MAC)
+    asked = ask(session, keyring, promised, nas.id, agreement, now, LoginWay.MAC)
     if free:
         _call_back(session, keyring, asked, nas, device, now)
     return asked

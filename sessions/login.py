@@ -15,6 +15,7 @@ from hotspot.bulk import Query
 from hotspot.database import UtcDateTime
 from hotspot.directory import Located, NasRecord, SiteRecord
 from hotspot.keys import Keyring, Purpose
+from hotspot.legal import NOTHING_AGREED, Agreement, agreement_in_force
 from hotspot.limits import Counted, Limit
 from hotspot.mac import Mac
 from hotspot.place import LoginWay
@@ -63,6 +64,7 @@ class Wish:
     """A login and whom it means: a voucher, or a free pass, perhaps asked for at the portal; or why it cannot be.
 
     `visit_id` is the visit that the portal has promised with a ticket, None for another way. A `code` is still to be proved.
+    A device that `must_agree` has not accepted what is in force now.
     """
 
     login: Login
@@ -76,6 +78,8 @@ class Wish:
     code: Code | None = None
     code_hashes: Sequence[bytes] = ()
     counters: Sequence[Counted] = ()
+    accepted: Agreement = NOTHING_AGREED
+    must_agree: bool = False
 
     @property
     def site(self) -> SiteRecord:
@@ -87,8 +91,14 @@ def resolve(session: Session, keyring: Keyring, logins: Sequence[Login], now: da
     """Find out whom `logins` mean; a fixed number of queries for all. Codes are left to `prove_codes`."""
     wishes = [_classify(keyring, login) for login in logins]
     _resolve_tickets(session, keyring, _of(wishes, LoginWay.TICKET), now)
-    _read_codes(session, keyring, _of(wishes, LoginWay.VOUCHER), now)
-    _resolve_devices(session, keyring, _of(wishes, LoginWay.MAC), now)
+    codes, devices = _of(wishes, LoginWay.VOUCHER), _of(wishes, LoginWay.MAC)
+    remembered = [*devices, *(wish for wish in codes if LoginWay.MAC in wish.login.nas.logins)]
+    in_force = agreement_in_force(session, now) if remembered else NOTHING_AGREED
+    for wish in codes:
+        # A gateway's own login page shows what is in force, as the portal would (docs/decisions/0010).
+        wish.accepted = in_force
+    _read_codes(session, keyring, codes, now)
+    _resolve_devices(session, keyring, devices, in_force, now)
     return wishes
 
 
@@ -124,7 +134,15 @@ def _way(login: Login) -> LoginWay:
 
 _TICKETS = Query(
     lambda is_in: select(
-        Visit.handle, Visit.id, Visit.site_id, Visit.ticket_expires_at, Visit.voucher_id, Visit.swaps, Visit.pass_id
+        Visit.handle,
+        Visit.id,
+        Visit.site_id,
+        Visit.ticket_expires_at,
+        Visit.voucher_id,
+        Visit.swaps,
+        Visit.terms_id,
+        Visit.prices_id,
+        Visit.pass_id,
     ).where(is_in(Visit.handle, "handles"))
 )
 
@@ -134,10 +152,10 @@ def _resolve_tickets(session: Session, keyring: Keyring, wishes: list[Wish], now
         return
     found = _TICKETS.rows(session, handles={wish.login.user_name for wish in wishes})
     by_handle = {handle: tuple(promise) for handle, *promise in found}
-    articles = _free_passes(session, {pass_id for *_, voucher_id, _swaps, pass_id in found if voucher_id is None})
+    articles = _free_passes(session, {pass_id for *_, voucher_id, _, _, _, pass_id in found if voucher_id is None})
     for wish in wishes:
         promise = by_handle.get(wish.login.user_name)
-        visit_id, site_id, expires_at, voucher_id, swaps, pass_id = promise or _NO_PROMISE
+        visit_id, site_id, expires_at, voucher_id, swaps, terms_id, prices_id, pass_id = promise or _NO_PROMISE
         if expires_at is None or not _ticket_is_right(keyring, wish, site_id, expires_at):
             wish.refused = Refused(Reason.BAD_TICKET)
         elif site_id != wish.site.id:
@@ -146,6 +164,7 @@ def _resolve_tickets(session: Session, keyring: Keyring, wishes: list[Wish], now
             wish.refused = Refused(Reason.STALE_TICKET)
         else:
             wish.visit_id, wish.voucher_id, wish.swaps = visit_id, voucher_id, swaps
+            wish.accepted = Agreement(terms_id, prices_id)
             wish.free_pass = articles.get(pass_id) if voucher_id is None else None
 
 
@@ -153,7 +172,7 @@ def _free_passes(session: Session, ids: set[int]) -> dict[int, Pass]:
     return {one.id: one for one in session.scalars(select(Pass).where(Pass.id.in_(ids)))} if ids else {}
 
 
-_NO_PROMISE: tuple[Any, ...] = (None,) * 6
+_NO_PROMISE: tuple[Any, ...] = (None,) * 8
 
 
 def _ticket_is_right(keyring: Keyring, wish: Wish, site_id: int, expires_at: datetime) -> bool:
@@ -214,7 +233,9 @@ def _code_is_proved(wish: Wish, code: Code) -> bool:
     return any(matches(spelling) for spelling in (code.printed, code.value.lower(), code.printed.lower()))
 
 
-def _resolve_devices(session: Session, keyring: Keyring, wishes: list[Wish], now: datetime) -> None:
+def _resolve_devices(
+    session: Session, keyring: Keyring, wishes: list[Wish], in_force: Agreement, now: datetime
+) -> None:
     """A device means what the portal has noted it for, else the voucher it used last at this site.
 
     That voucher must not have ended, and its pass must let the device return.
@@ -229,21 +250,27 @@ def _resolve_devices(session: Session, keyring: Keyring, wishes: list[Wish], now
             wish.refused = Refused(Reason.UNKNOWN_DEVICE)
     hashes = {one: wish.device for wish in wishes for one in keyring.hashes(Purpose.DEVICES, str(wish.login.device))}
     newest = {
-        (site_id, hashes[device]): voucher_id
-        for device, site_id, voucher_id, last_login_at, return_days in _DEVICES.rows(session, devices=hashes, now=now)
+        (site_id, hashes[device]): (voucher_id, Agreement(*accepted))
+        for device, site_id, voucher_id, last_login_at, return_days, *accepted in _DEVICES.rows(
+            session, devices=hashes, now=now
+        )
         if now < last_login_at + timedelta(days=return_days)
     }
     promises = {
         (site_id, hashes[device]): promise
         for device, site_id, *promise in _NOTED.rows(session, devices=hashes, now=now)
     }
-    articles = _free_passes(session, {pass_id for _, voucher_id, _, pass_id in promises.values() if voucher_id is None})
+    articles = _free_passes(
+        session, {pass_id for _, voucher_id, *_, pass_id in promises.values() if voucher_id is None}
+    )
     for wish in wishes:
         if promise := promises.get((wish.site.id, wish.device)):
-            wish.visit_id, wish.voucher_id, wish.swaps, pass_id = promise
+            wish.visit_id, wish.voucher_id, wish.swaps, terms_id, prices_id, pass_id = promise
+            wish.accepted = Agreement(terms_id, prices_id)
             wish.free_pass = articles.get(pass_id) if wish.voucher_id is None else None
         else:
-            wish.voucher_id = newest.get((wish.site.id, wish.device))
+            wish.voucher_id, wish.accepted = newest.get((wish.site.id, wish.device), (None, NOTHING_AGREED))
+            wish.must_agree = wish.accepted != in_force
         if wish.voucher_id is None and wish.free_pass is None:
             wish.refused = wish.refused or Refused(Reason.UNKNOWN_DEVICE)
 
@@ -251,7 +278,16 @@ def _resolve_devices(session: Session, keyring: Keyring, wishes: list[Wish], now
 # The newest last, so that it is the one that counts.
 _NOTED = Query(
     lambda is_in: (
-        select(Visit.device, Visit.site_id, Visit.id, Visit.voucher_id, Visit.swaps, Visit.pass_id)
+        select(
+            Visit.device,
+            Visit.site_id,
+            Visit.id,
+            Visit.voucher_id,
+            Visit.swaps,
+            Visit.terms_id,
+            Visit.prices_id,
+            Visit.pass_id,
+        )
         .where(
             is_in(Visit.device, "devices"),
             Visit.way == literal_column(f"'{LoginWay.MAC}'"),
@@ -264,7 +300,15 @@ _NOTED = Query(
 )
 _DEVICES = Query(
     lambda is_in: (
-        select(VoucherDevice.device, Voucher.site_id, Voucher.id, VoucherDevice.last_login_at, Voucher.return_days)
+        select(
+            VoucherDevice.device,
+            Voucher.site_id,
+            Voucher.id,
+            VoucherDevice.last_login_at,
+            Voucher.return_days,
+            VoucherDevice.terms_id,
+            VoucherDevice.prices_id,
+        )
         .join(Voucher, Voucher.id == VoucherDevice.voucher_id)
         .where(
             is_in(VoucherDevice.device, "devices"),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from hotspot import bulk
 from hotspot.directory import SiteRecord
 from hotspot.keys import Keyring
+from hotspot.legal import Agreement
 from hotspot.place import LoginWay
 from sessions.closing import close
 from sessions.connection_log import Journal
@@ -139,15 +140,20 @@ class Reservations:
     def _remember_devices(self, grants: Sequence[Grant]) -> None:
         """Only where a device can come back by its MAC: elsewhere there is nothing to remember it for."""
         rows = {
-            (grant.account.id, grant.wish.device) for grant in grants if LoginWay.MAC in grant.wish.login.nas.logins
+            (grant.account.id, grant.wish.device): grant.wish.accepted._asdict()
+            for grant in grants
+            if LoginWay.MAC in grant.wish.login.nas.logins
         }
         if not rows:
             return
         fresh = bulk.upsert(self.session, VoucherDevice).values(
-            [{"voucher_id": id, "device": device, "last_login_at": self.now} for id, device in sorted(rows)]
+            [
+                {"voucher_id": id, "device": device, "last_login_at": self.now, **rows[id, device]}
+                for id, device in sorted(rows)
+            ]
         )
         keys = [VoucherDevice.voucher_id, VoucherDevice.device]
-        latest = {"last_login_at": fresh.excluded.last_login_at}
+        latest = {name: fresh.excluded[name] for name in ("last_login_at", *Agreement._fields)}
         self.session.execute(fresh.on_conflict_do_update(index_elements=keys, set_=latest))
 
     def _share_anew(self, grants: Sequence[Grant]) -> None:

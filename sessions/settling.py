@@ -1,10 +1,11 @@
-"""Settling: what old visits have used goes to their vouchers, and the visits go."""
+"""Settling: what old visits have used goes to their vouchers, what their guests accepted is counted, and the visits go."""
 
 from datetime import datetime
 
 from sqlalchemy import and_, delete, select
 from sqlalchemy.orm import Session
 
+from sessions.agreements import count_agreements
 from sessions.held import hold_free
 from sessions.usage import lock_vouchers, seconds_covered, time_covered
 from sessions.visit import Leg, Visit
@@ -30,6 +31,7 @@ def settle(session: Session, closed_before: datetime, now: datetime, limit: int)
         voucher.settled_octets += sum(octets for visit_id, _interval, octets in times if visit_id in going)
     session.flush()
     if going:
+        count_agreements(session, going)
         session.execute(delete(Visit).where(Visit.id.in_(going)))
     return len(going)
 

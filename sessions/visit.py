@@ -129,7 +129,9 @@ class Visit(Base):
     runs: Mapped[bool] = mapped_column(Computed("state IN ('reserved', 'open')", persisted=True))
     device: Mapped[bytes | None] = mapped_column(LargeBinary(HASH_OCTETS))
     swaps: Mapped[bool] = mapped_column(default=False)
+    # What its guest has accepted on the portal page; None for a visit that came without it.
     terms_id: Mapped[int | None] = mapped_column(BigId)
+    prices_id: Mapped[int | None] = mapped_column(BigId)
     ticket_expires_at: Mapped[datetime | None]
     page_token: Mapped[bytes | None] = mapped_column(LargeBinary(HASH_OCTETS))
     refusal: Mapped[str | None] = mapped_column(String(32))
@@ -189,6 +191,9 @@ class VoucherDevice(Base):
     voucher_id: Mapped[int] = mapped_column(ForeignKey("voucher.id"), primary_key=True)
     device: Mapped[bytes] = mapped_column(LargeBinary(HASH_OCTETS), primary_key=True)
     last_login_at: Mapped[datetime]
+    # What was accepted when the device last came by a page; it does not return past a version that is newer.
+    terms_id: Mapped[int | None] = mapped_column(BigId)
+    prices_id: Mapped[int | None] = mapped_column(BigId)
 
 
 class Disconnect(Base):

@@ -39,6 +39,7 @@ class Reason(enum.StrEnum):
     BAD_TICKET = "bad-ticket"
     STALE_TICKET = "stale-ticket"
     UNKNOWN_DEVICE = "unknown-device"
+    TERMS_CHANGED = "terms-changed"
     BAD_REQUEST = "bad-request"
 
 

@@ -1,5 +1,6 @@
 """surfpass legal."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import click
@@ -11,6 +12,7 @@ from deploy.installation import Installation
 from hotspot.audit import COMMAND_LINE
 from hotspot.errors import Refusal
 from hotspot.legal import LegalKind, NewText, Slot, current_version, find_version, publish, slots
+from sessions.agreements import accepted
 
 
 @click.group()
@@ -94,6 +96,16 @@ def missing(installation: Installation) -> None:
     if empty:
         raise Refusal("legal-missing", f"Guests cannot read these texts yet: {', '.join(empty)}.")
     click.echo("No slot is empty.")
+
+
+@legal.command("accepted")
+@format_of_many
+@pass_installation
+def accepted_(installation: Installation, form: str) -> None:
+    """List how often guests have accepted each version, by site and day; sites in privacy mode are left out."""
+    with installation.read() as work:
+        rows = [{**asdict(one), "day": one.day.isoformat()} for one in accepted(work.session)]
+    print_many(("kind", "number", "site", "day", "count"), rows, form)
 
 
 def _show_slot(slot: Slot) -> Shown:

@@ -170,7 +170,7 @@ def add_guest(database: Database) -> None:
 
 def what_is_known(database: Database) -> dict[str, list[tuple[object, ...]]]:
     """The rows of all tables of visits, but what the tables of before had no place for."""
-    anew = {"accepted_at"}
+    anew = {"accepted_at", "prices_id"}
     with database.read() as session:
         return {
             table.name: sorted(

@@ -6,12 +6,14 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.keys import Keyring
+from hotspot.legal import LegalKind, NewText, publish
 from hotspot.place import LoginWay
 from sessions.tickets import TICKET_LIFE, possible_tickets
 from sessions.visit import RUNNING, Visit, VisitState, hash_device, hash_page_token
-from tests.factories import a_pass
+from tests.factories import EARLIER, a_pass
 from tests.portal.conftest import MovableClock
 from tests.portal.guest import (
     CHALLENGE,
@@ -160,11 +162,25 @@ def test_terms_that_changed_while_the_guest_was_reading_have_to_be_accepted_anew
         newer = published_terms(session, "New rules.\n\nBe kinder.")
     filled = {"variant": "voucher", "code": stage.voucher.code.value}
     answer = stage.phone.post(page, terms=str(stage.terms.id), **filled)
-    assert "The terms of use have changed" in words_of(answer)
+    assert "The terms of use or the prices have changed" in words_of(answer)
     assert "Be kinder." in answer.text
     assert "checked" not in answer.text.partition('name="terms"')[2].partition(">")[0]
     assert stage.phone.post(answer.text, terms=str(newer.id), **filled).status_code == 303
     assert stage.visits()[0].terms_id == newer.id
+
+
+def test_prices_that_changed_have_to_be_accepted_anew_too(stage: Stage, database: Database) -> None:
+    filled = {"variant": "voucher", "code": stage.voucher.code.value}
+    page = stage.phone.arrive().text
+    with database.write() as session:
+        prices = publish(session, COMMAND_LINE, LegalKind.PRICES, [NewText("en", "A day: €5.")], EARLIER, EARLIER)
+    answer = stage.phone.post(page, terms=str(stage.terms.id), **filled)
+    assert "The terms of use or the prices have changed" in words_of(answer)
+    assert "Price list (version 1)" in words_of(answer)
+    assert "A day: €5." in words_of(answer)
+    assert stage.visits() == []
+    assert stage.phone.post(answer.text, terms=f"{stage.terms.id}-{prices.id}", **filled).status_code == 303
+    assert (stage.visits()[0].terms_id, stage.visits()[0].prices_id) == (stage.terms.id, prices.id)
 
 
 def test_without_published_terms_the_page_says_so(

@@ -6,6 +6,7 @@ from ipaddress import ip_network
 from sqlalchemy import select
 
 from hotspot.directory import NasRecord
+from hotspot.legal import NOTHING_AGREED
 from hotspot.limits import Limit
 from sessions.calling_back import ask_for_device
 from sessions.offers import Wanted
@@ -35,7 +36,9 @@ def ask(
         voucher = session.get_one(Voucher, world.voucher_id(code)) if code else None
         wanted = Wanted(factories.located(world.directory, world.place.access_point), None, voucher, free)
         nas = nas or factories.nas_of(world.directory, world.place.nas)
-        return ask_for_device(session, world.keyring, wanted, nas, PHONE, None, world.now, proved=proved).handle
+        return ask_for_device(
+            session, world.keyring, wanted, nas, PHONE, NOTHING_AGREED, world.now, proved=proved
+        ).handle
 
 
 def orders(world: World) -> tuple[Order, ...]:

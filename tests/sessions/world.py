@@ -14,6 +14,7 @@ from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.directory import Directory
 from hotspot.keys import Keyring
+from hotspot.legal import NOTHING_AGREED, Agreement
 from hotspot.mac import Mac
 from hotspot.place import AccessPoint, LoginWay
 from sessions.accounting import account
@@ -83,7 +84,13 @@ class World:
             return factories.a_pass(session, free=True, **{"minutes": 60, "devices": 1} | terms)
 
     def ask(
-        self, code: str | None = None, *, free: Pass | None = None, swaps: bool = False, device: Mac | None = None
+        self,
+        code: str | None = None,
+        *,
+        free: Pass | None = None,
+        swaps: bool = False,
+        device: Mac | None = None,
+        agreement: Agreement = NOTHING_AGREED,
     ) -> str:
         """What the portal does after a code or a free pass: a visit that is asked for. Returns its handle."""
         place = self.place
@@ -101,6 +108,8 @@ class World:
                 state=VisitState.ASKED,
                 device=hash_device(self.keyring, device) if device else None,
                 swaps=swaps,
+                terms_id=agreement.terms_id,
+                prices_id=agreement.prices_id,
                 asked_at=self.now,
                 ticket_expires_at=self.now + TICKET_LIFE,
             )

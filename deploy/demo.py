@@ -21,7 +21,8 @@ from hotspot.people import Role, User, add_user
 from hotspot.place import Customer, LoginWay, Nas, Site, SiteKind, announce_change
 from hotspot.settings import Settings, split_bind
 from vouchers.batches import issue
-from vouchers.passes import Clock, NewPass, Terms, add_pass, find_pass
+from vouchers.pass_changes import NewPass, add_pass
+from vouchers.passes import Clock, Terms, find_pass
 
 _UNMISTAKABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 _NAS_IDENTIFIER = "surfpass-demo"

@@ -8,6 +8,8 @@ from flask_babel import ngettext
 
 from hotspot.directory import SiteRecord
 from portal import formats
+from portal.languages import language
+from vouchers.offer import Texts
 from vouchers.passes import Clock, Pass, Terms
 
 
@@ -18,18 +20,20 @@ class Article:
     public_id: str
     name: str
     features: str
+    description: str
+    where_to_buy: str
     price: str
-    free: bool
 
 
-def describe(article: Pass, site: SiteRecord, now: datetime) -> Article:
+def describe(article: Pass, texts: Texts, site: SiteRecord, now: datetime) -> Article:
     """A pass in the guest's words."""
     return Article(
         public_id=article.public_id,
-        name=article.name,
+        name=texts.get("name", language()) or article.name,
         features=" · ".join(features(article.terms, site, now)),
+        description=texts.get("description", language()),
+        where_to_buy=texts.get("where_to_buy", language()),
         price=formats.price(article.price_cents, article.currency) if article.price_cents else "",
-        free=article.free,
     )
 
 

@@ -30,7 +30,7 @@ from portal.handoffs.addresses import read_origin
 from portal.headers import SELF_POST, allow_forms_to, allow_self_post
 from portal.here import Here, find_site
 from portal.languages import asked_language
-from portal.site_page import VOUCHER, Form
+from portal.site_page import Form
 from portal.wording import (
     CHOICE_GONE,
     FAILURES,
@@ -49,7 +49,8 @@ from sessions.calling_back import ask_for_device
 from sessions.offers import Wanted, points_with_room, preview, redeem
 from sessions.visit import Visit, VisitState, hash_device
 from vouchers.admission import Reason, Refused
-from vouchers.passes import Pass, passes_at
+from vouchers.offer import Offer, offer_at
+from vouchers.passes import Pass
 
 blueprint = Blueprint("guest", __name__)
 _log = structlog.get_logger("portal")
@@ -116,12 +117,12 @@ def log_in(slug: str) -> _Page:
         if passing is None or not passing.may_log_in:
             return _expired(here)
         here.prepare_page()
-        offered = passes_at(session, here.site.id, here.site.customer_id)
+        offer = offer_at(session, here.site.id, here.site.customer_id)
         agreement = agreement_in_force(session, here.now)
-        if alerts := _incomplete(form, offered, agreement):
+        if alerts := _incomplete(form, offer, agreement):
             return site_page.show(session, here, "guest/site.html", form, alerts)
     with current().database.write() as session:  # a wrong guess is counted, and so kept, although nothing is granted
-        outcome = _take(session, here, passing, form, form.free_pass(offered), agreement)
+        outcome = _take(session, here, passing, form, form.free_pass(offer), agreement)
     if isinstance(outcome, Refused):
         with current().database.read() as session:
             alert = _words(session, here, outcome)
@@ -235,12 +236,12 @@ def _device(here: Here, passing: Flow) -> bytes | None:
     return hash_device(here.portal.keyring, mac) if mac else None
 
 
-def _incomplete(form: Form, offered: list[Pass], agreement: Agreement) -> list[Words]:
+def _incomplete(form: Form, offer: Offer, agreement: Agreement) -> list[Words]:
     """All that is still missing before anything is looked up."""
     missing = []
-    if form.variant != VOUCHER and form.free_pass(offered) is None:
+    if not form.uses_code(offer) and form.free_pass(offer) is None:
         missing.append(CHOICE_GONE if form.variant else NO_CHOICE)
-    if form.variant == VOUCHER and not form.code:
+    if form.uses_code(offer) and not form.code:
         missing.append(NO_CODE)
     if form.terms != agreement.name:
         missing.append(TERMS_CHANGED if form.terms else TERMS_MISSING)

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import render_template, request
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from hotspot.legal import LegalKind, agreement_in_force
 from portal import cookies, look
 from portal.articles import Article, describe
 from portal.here import Here
+from portal.languages import language
 from portal.legal import LegalPage, legal_page
 from portal.wording import Words
-from vouchers.passes import Pass, passes_at
+from vouchers.offer import Offer, offer_at
+from vouchers.passes import Pass
 
 VOUCHER = "voucher"
 _FREE = "pass:"
@@ -35,10 +38,29 @@ class Form:
         code = told.get("code", "").strip()[:_LONGEST_CODE]
         return cls(told.get("variant", ""), code, told.get("terms", ""), told.get("swap") == "1")
 
-    def free_pass(self, offered: list[Pass]) -> Pass | None:
+    def free_pass(self, offer: Offer) -> Pass | None:
         """The free pass that was chosen, if it is offered."""
-        wanted = self.variant.removeprefix(_FREE) if self.variant.startswith(_FREE) else ""
-        return next((one for one in offered if one.free and one.public_id == wanted), None)
+        return next((one for one in offer.free if _value(one) == self.variant), None)
+
+    def uses_code(self, offer: Offer) -> bool:
+        """Whether a code was chosen, where codes are taken."""
+        return self.variant == VOUCHER and offer.takes_codes
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A way to go online, as a radio button offers it."""
+
+    value: str
+    name: str
+    features: str
+    description: str
+    checked: bool
+
+    @property
+    def asks_for_code(self) -> bool:
+        """Whether the field for a code belongs to it."""
+        return self.value == VOUCHER
 
 
 @dataclass(frozen=True)
@@ -47,13 +69,15 @@ class SitePage:
 
     site_name: str
     ssid: str
+    choices: list[Choice]
+    takes_codes: bool
     free: list[Article]
     sold: list[Article]
+    where_to_buy: str
     terms: LegalPage | None
     prices: LegalPage | None
     agreement: str
     terms_accepted: bool
-    chosen: str
     code: str
     can_swap: bool
     alerts: Sequence[Words]
@@ -76,26 +100,46 @@ def show(
 
 
 def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], swap: bool) -> SitePage:
-    offered = passes_at(session, here.site.id, here.site.customer_id)
-    articles = [describe(one, here.site, here.now) for one in offered]
-    free = [one for one in articles if one.free]
+    offer = offer_at(session, here.site.id, here.site.customer_id)
+    articles = {one.id: describe(one, offer.texts[one.id], here.site, here.now) for one in offer.passes}
     agreement = agreement_in_force(session, here.now).name
-    chosen = form.variant
-    if chosen not in {VOUCHER, *(_FREE + one.public_id for one in free)}:
-        chosen = _FREE + free[0].public_id if free and not form.code else VOUCHER
     return SitePage(
         site_name=here.site.name,
         ssid=here.ssid,
-        free=free,
-        sold=[one for one in articles if not one.free],
+        choices=_choices(offer, articles, form),
+        takes_codes=offer.takes_codes,
+        free=[articles[one.id] for one in offer.free],
+        sold=[articles[one.id] for one in offer.sold],
+        where_to_buy=offer.code.texts.get("where_to_buy", language()),
         terms=legal_page(session, LegalKind.TERMS, here.now),
         prices=legal_page(session, LegalKind.PRICES, here.now),
         agreement=agreement,
         terms_accepted=form.terms == agreement != "",
-        chosen=chosen,
         code=form.code,
         can_swap=swap,
         alerts=alerts,
         about_code=any(alert.about_code for alert in alerts),
         again_url=here.again_url,
     )
+
+
+def _choices(offer: Offer, articles: dict[int, Article], form: Form) -> list[Choice]:
+    """What there is to choose, in order; checked is what the guest chose, a code that is there already, or the preselected."""
+    values = [_value(one) for one in offer.choices()]
+    preselected = VOUCHER if form.code and offer.takes_codes else _value(offer.preselected())
+    checked = form.variant if form.variant in values else preselected
+    found = []
+    for one, value in zip(offer.choices(), values, strict=True):
+        if one is None:
+            texts = offer.code.texts
+            name = texts.get("name", language()) or _("With a voucher")
+            features, description = _("Enter the code of your voucher"), texts.get("description", language())
+        else:
+            article = articles[one.id]
+            name, features, description = article.name, article.features, article.description
+        found.append(Choice(value, name, features, description, value == checked))
+    return found
+
+
+def _value(choice: Pass | None) -> str:
+    return _FREE + choice.public_id if choice else VOUCHER

@@ -14,7 +14,7 @@ from hotspot.keys import Keyring
 from sessions.held import HeldVisit, held_query, hold_by
 from sessions.login import Wish, prove_codes
 from sessions.places import HeldPlaces, Places, pool_of
-from sessions.usage import Account, account_of, hold_accounts
+from sessions.usage import Account, account_of, hold_accounts, is_spent
 from sessions.visit import CUT_OFF, Visit
 from vouchers.admission import PlaceFacts
 from vouchers.batches import Voucher, free_voucher
@@ -47,8 +47,10 @@ _RETURNING = Query(
     )
 )
 _TAKEN_TODAY = Query(
-    lambda is_in: select(Voucher.id, Voucher.site_id, Voucher.pass_id, Voucher.free_device, Voucher.free_day).where(
-        is_in(Voucher.free_device, "devices"), is_in(Voucher.site_id, "sites")
+    lambda is_in: (
+        select(Voucher.id, Voucher.site_id, Voucher.pass_id, Voucher.free_device, Voucher.free_day, Voucher.free_round)
+        .where(is_in(Voucher.free_device, "devices"), is_in(Voucher.site_id, "sites"))
+        .order_by(Voucher.free_round)
     )
 )
 
@@ -65,19 +67,24 @@ class Ledger:
         self.accounts, by_code = hold_accounts(session, ids, hashes, now)
         prove_codes(session, keyring, wishes, by_code, now)
         wishes = [wish for wish in wishes if not wish.refused]
-        self.free_accounts = {key: self.accounts[id] for id, key in taken.items() if id in self.accounts}
+        self.free_accounts = {
+            key: (self.accounts[id], rounds) for id, (key, rounds) in taken.items() if id in self.accounts
+        }
         self._load_visits(wishes)
         self.places = HeldPlaces(session, known, {pool_of(wish.login.located) for wish in wishes})
 
-    def _free_passes_taken(self, wishes: list[Wish]) -> dict[int, tuple[int, int, bytes]]:
-        """The vouchers that stand for free passes these devices have taken today: what they are for, by id."""
+    def _free_passes_taken(self, wishes: list[Wish]) -> dict[int, tuple[tuple[int, int, bytes], int]]:
+        """The vouchers that stand for free passes these devices have taken today, by id, the last one last.
+
+        Of each, what it is for, and how often that was taken before.
+        """
         sites = {wish.site.id: self._day(wish.site) for wish in wishes if wish.free_pass}
         if not sites:
             return {}
         devices = {wish.device for wish in wishes if wish.free_pass}
         return {
-            voucher_id: (site_id, pass_id, device)
-            for voucher_id, site_id, pass_id, device, day in _TAKEN_TODAY.rows(
+            voucher_id: ((site_id, pass_id, device), taken_before)
+            for voucher_id, site_id, pass_id, device, day, taken_before in _TAKEN_TODAY.rows(
                 self.session, devices=devices, sites=sites
             )
             if day == sites[site_id]
@@ -123,12 +130,15 @@ class Ledger:
         if article is None:
             return self.accounts[wish.voucher_id or 0]
         key = (wish.site.id, article.id, wish.device)
-        if key not in self.free_accounts:
-            ends = end_of_site_day(self.now, wish.site.zone, wish.site.day_ends)
-            fresh = free_voucher(article, wish.site.id, wish.device, self._day(wish.site), ends)
-            self.free_accounts[key] = account_of(fresh)
-            self.free_accounts[key].fresh = fresh
-        return self.free_accounts[key]
+        account, taken_before = self.free_accounts.get(key, (None, -1))
+        if account and not (article.always and is_spent(account, wish.site, self.now)):
+            return account
+        ends = end_of_site_day(self.now, wish.site.zone, wish.site.day_ends)
+        fresh = free_voucher(article, wish.site.id, wish.device, self._day(wish.site), ends, taken_before + 1)
+        account = account_of(fresh)
+        account.fresh = fresh
+        self.free_accounts[key] = account, taken_before + 1
+        return account
 
     def _day(self, site: SiteRecord) -> date:
         return site_day(self.now, site.zone, site.day_ends)

@@ -14,7 +14,7 @@ from hotspot.mac import Mac
 from hotspot.place import AccessPoint
 from sessions.ledger import RETURNS_WITHIN, has_just_left
 from sessions.login import guess_counters
-from sessions.usage import load_accounts, voucher_facts
+from sessions.usage import is_spent, load_accounts, voucher_facts
 from sessions.visit import Visit, is_counted
 from vouchers.admission import DeviceFacts, Granted, PlaceFacts, Reason, Refused, Usage, decide
 from vouchers.batches import Voucher, find_by_code, free_voucher
@@ -82,28 +82,34 @@ def _alone(usage: Usage) -> Usage:
 
 
 def _account(session: Session, wanted: Wanted, now: datetime) -> tuple[Voucher, Usage]:
-    voucher = wanted.voucher or _free_pass_taken(session, wanted, now)
-    if voucher.id is None:
-        return voucher, Usage()
-    return voucher, load_accounts(session, [voucher], now)[voucher.id].usage
+    if wanted.voucher:
+        return wanted.voucher, load_accounts(session, [wanted.voucher], now)[wanted.voucher.id].usage
+    if wanted.free_pass:
+        return _free_pass_taken(session, wanted, wanted.free_pass, now)
+    raise ValueError("neither a voucher nor a free pass is wanted")
 
 
-def _free_pass_taken(session: Session, wanted: Wanted, now: datetime) -> Voucher:
+def _free_pass_taken(session: Session, wanted: Wanted, article: Pass, now: datetime) -> tuple[Voucher, Usage]:
     """The voucher that stands for this device's free pass today; one that is not stored while there is none."""
-    site, article = wanted.located.site, wanted.free_pass
-    if article is None:
-        raise ValueError("neither a voucher nor a free pass is wanted")
+    site = wanted.located.site
     day = site_day(now, site.zone, site.day_ends)
     taken = wanted.device and session.scalar(
-        select(Voucher).where(
+        select(Voucher)
+        .where(
             Voucher.site_id == site.id,
             Voucher.pass_id == article.id,
             Voucher.free_device == wanted.device,
             Voucher.free_day == day,
         )
+        .order_by(Voucher.free_round.desc())
+        .limit(1)
     )
+    if taken:
+        account = load_accounts(session, [taken], now)[taken.id]
+        if not (article.always and is_spent(account, site, now)):
+            return taken, account.usage
     ends = end_of_site_day(now, site.zone, site.day_ends)
-    return taken or free_voucher(article, site.id, wanted.device or b"", day, ends)
+    return free_voucher(article, site.id, wanted.device or b"", day, ends), Usage()
 
 
 def _returns(session: Session, site_id: int, device: bytes, now: datetime) -> bool:

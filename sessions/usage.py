@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from hotspot.bulk import IsIn, Query
+from hotspot.directory import SiteRecord
 from sessions.visit import Leg, Visit
-from vouchers.admission import Usage, VoucherFacts
+from vouchers.admission import Refused, Usage, VoucherFacts, limits_of
 from vouchers.batches import Voucher
 from vouchers.passes import Terms
 
@@ -64,6 +65,11 @@ def account_of(voucher: Voucher) -> Account:
     return Account(
         voucher.id or 0, voucher.pass_id, voucher_facts(voucher), voucher.settled_octets, voucher.settled_seconds
     )
+
+
+def is_spent(account: Account, site: SiteRecord, now: datetime) -> bool:
+    """Whether a voucher gives nothing any more."""
+    return isinstance(limits_of(account.facts, account.usage, site, now), Refused)
 
 
 # Rows are held FOR NO KEY UPDATE: whoever writes a row that refers to one of them need not wait, and so cannot deadlock.

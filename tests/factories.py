@@ -17,7 +17,8 @@ from hotspot.people import Role, User, add_user
 from hotspot.place import AccessPoint, Customer, LoginWay, Nas, Site, SiteKind
 from sessions.login import Login
 from vouchers.batches import Issued, issue
-from vouchers.passes import Clock, NewPass, Pass, Terms, add_pass
+from vouchers.pass_changes import NewPass, add_pass
+from vouchers.passes import Clock, Pass, Terms
 
 EARLIER = datetime(2026, 6, 1, 8, 0, tzinfo=UTC)
 SECRET = "a RADIUS secret"
@@ -117,6 +118,7 @@ def a_pass(
     good_days: int = 365,
     return_days: int = 14,
     price_cents: int = 0,
+    always: bool = False,
     now: datetime = EARLIER,
     **told: Any,
 ) -> Pass:
@@ -129,6 +131,7 @@ def a_pass(
         good_days=good_days,
         return_days=return_days,
         price_cents=price_cents,
+        always=always,
     )
     return add_pass(session, COMMAND_LINE, new, site=site, customer=customer, now=now)
 

@@ -55,7 +55,7 @@ class Voucher(Identified, TermsColumns, Base):
 
     __tablename__ = "voucher"
     __table_args__ = (
-        UniqueConstraint("site_id", "pass_id", "free_device", "free_day"),
+        UniqueConstraint("site_id", "pass_id", "free_device", "free_day", "free_round"),
         Index("ix_voucher_site_id_id", "site_id", "id"),
         Index("ix_voucher_free_day", "free_day", postgresql_where=_is_free, sqlite_where=_is_free),
     )  # fmt: skip
@@ -68,6 +68,8 @@ class Voucher(Identified, TermsColumns, Base):
     code_ciphertext: Mapped[bytes | None] = mapped_column(LargeBinary)
     free_device: Mapped[bytes | None] = mapped_column(LargeBinary(HASH_OCTETS))
     free_day: Mapped[date | None]
+    # Of a free pass that may be taken again: how often it was taken before on that day.
+    free_round: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     good_from: Mapped[datetime | None]
     good_until: Mapped[datetime]
     first_used_at: Mapped[datetime | None]
@@ -168,13 +170,16 @@ def _unused_codes(session: Session, keyring: Keyring, count: int) -> list[Code]:
     return list(chosen.values())
 
 
-def free_voucher(article: Pass, site_id: int, device: bytes, day: date, ends: datetime) -> Voucher:
+def free_voucher(
+    article: Pass, site_id: int, device: bytes, day: date, ends: datetime, taken_before: int = 0
+) -> Voucher:
     """The code-less voucher that a device takes with a free pass on a day of the site."""
     return Voucher(
         site_id=site_id,
         pass_id=article.id,
         free_device=device,
         free_day=day,
+        free_round=taken_before,
         good_until=ends,
         settled_octets=0,
         settled_seconds=0,

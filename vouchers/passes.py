@@ -4,15 +4,12 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, and_, or_, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, and_, false, or_, select, text, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hotspot import audit
-from hotspot.audit import Actor
 from hotspot.database import Base, Identified, enum_column
-from hotspot.enrolment import check_slug
-from hotspot.errors import NotFound, Refusal, WrongUse
-from hotspot.place import Customer, Site
+from hotspot.errors import NotFound
+from hotspot.place import Site
 
 MEGABYTE = 1_000_000
 
@@ -88,7 +85,19 @@ class TermsColumns:
         return {name: getattr(self, name) for name in TermsColumns.__annotations__}
 
 
-class Pass(Identified, TermsColumns, Base):
+class OfferColumns:
+    """How an article stands on a site's page; without a `position` it has that of its kind."""
+
+    position: Mapped[int | None] = mapped_column(Integer)
+    preselected: Mapped[bool] = mapped_column(default=False, server_default=false())
+    shown: Mapped[bool] = mapped_column(default=True, server_default=true())
+
+
+# Where an article stands on the page unless it is told: vouchers to type are between (vouchers/offer.py).
+FREE_POSITION, SOLD_POSITION = 100, 300
+
+
+class Pass(Identified, TermsColumns, OfferColumns, Base):
     """An article, offered at one site, at all sites of a customer, or everywhere."""
 
     __tablename__ = "pass"
@@ -108,97 +117,14 @@ class Pass(Identified, TermsColumns, Base):
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"), index=True)
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
     good_days: Mapped[int] = mapped_column(Integer)
+    # Whether a device that has used up a free pass may take another one on the same day.
+    always: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
 
 
-@dataclass(frozen=True)
-class NewPass:
-    """What is told of a pass when it is added."""
-
-    slug: str
-    name: str
-    terms: Terms
-    good_days: int = 365
-    return_days: int = 14
-    price_cents: int = 0
-    currency: str = "EUR"
-
-
-def add_pass(
-    session: Session, actor: Actor, new: NewPass, *, site: Site | None, customer: Customer | None, now: datetime
-) -> Pass:
-    """Add a pass; Refusal when its terms cannot be kept or its slug is taken where it is offered."""
-    check_slug(new.slug)
-    _check_terms(new, now)
-    if site and customer:
-        raise WrongUse("two-scopes", "A pass belongs to a site or to a customer, not to both.")
-    site_id, customer_id = (site.id if site else None), (customer.id if customer else None)
-    same_scope = and_(Pass.site_id.is_not_distinct_from(site_id), Pass.customer_id.is_not_distinct_from(customer_id))
-    if session.scalar(select(Pass.id).where(Pass.slug == new.slug, Pass.retired_at.is_(None), same_scope)):
-        raise Refusal("slug-taken", f"There is a pass {new.slug!r} already.")
-    added = Pass(
-        slug=new.slug,
-        name=new.name.strip(),
-        clock=new.terms.clock,
-        minutes=new.terms.minutes,
-        until=new.terms.until,
-        megabytes=new.terms.megabytes,
-        down_kbit=new.terms.down_kbit,
-        up_kbit=new.terms.up_kbit,
-        devices=new.terms.devices,
-        replace=new.terms.replace,
-        free=new.terms.free,
-        good_days=new.good_days,
-        return_days=new.return_days,
-        price_cents=new.price_cents,
-        currency=new.currency,
-        site_id=site_id,
-        customer_id=customer_id,
-        created_at=now,
-    )
-    session.add(added)
-    session.flush()
-    owner = site.customer_id if site else customer_id
-    audit.record(session, actor, "pass added", f"pass {added.public_id}", now, customer_id=owner, detail=new.slug)
-    return added
-
-
-_RANGES = {
-    "minutes": (1, 5_256_000),
-    "megabytes": (1, 1_000_000_000),
-    "down_kbit": (8, 4_000_000),
-    "up_kbit": (8, 4_000_000),
-    "devices": (1, 1000),
-}
-
-
-def _check_terms(new: NewPass, now: datetime) -> None:
-    terms = new.terms
-    if not new.name.strip() or len(new.name) > 80:
-        raise WrongUse("bad-name", "A pass needs a name of 1 to 80 characters.")
-    for name, (least, most) in _RANGES.items():
-        value = getattr(terms, name)
-        if value is not None and not least <= value <= most:
-            raise WrongUse("out-of-range", f"--{name.replace('_', '-')} is a number from {least} to {most}.")
-    if terms.clock in (Clock.FIRST_USE, Clock.ONLINE) and terms.minutes is None:
-        raise WrongUse("no-minutes", f"A pass with clock {terms.clock} needs --minutes.")
-    if (terms.clock is Clock.UNTIL) != (terms.until is not None):
-        raise WrongUse("bad-until", "--until belongs to the clock 'until', which needs it.")
-    if terms.until and terms.until <= now:
-        raise Refusal("until-past", "--until lies in the past.")
-    if not 1 <= new.good_days <= 3660 or not 0 <= new.return_days <= 14:
-        raise WrongUse("bad-days", "--good-days is 1 to 3660, --return-days 0 to 14.")
-    if not 0 <= new.price_cents <= 1_000_000:
-        raise WrongUse("bad-price", "--price is 0 to 10000.00.")
-    if terms.free and new.price_cents:
-        raise WrongUse("free-has-price", "A free pass has no price.")
-    if terms.free and terms.devices != 1:
-        raise WrongUse("free-devices", "A free pass is for the one device that takes it.")
-
-
 def passes_at(session: Session, site_id: int, customer_id: int) -> list[Pass]:
-    """The passes offered at a site: free ones first, then by price; a site's own pass hides a wider one with its slug."""
+    """The passes offered at a site in their order, then by price; a site's own pass hides a wider one with its slug."""
     offered = session.scalars(
         select(Pass).where(
             or_(
@@ -211,7 +137,14 @@ def passes_at(session: Session, site_id: int, customer_id: int) -> list[Pass]:
     )
     widest_first = sorted(offered, key=lambda one: (one.site_id is not None, one.customer_id is not None))
     by_slug = {one.slug: one for one in widest_first}
-    return sorted(by_slug.values(), key=lambda one: (not one.free, one.price_cents, one.id))
+    return sorted(by_slug.values(), key=lambda one: (place_of(one), one.price_cents, one.id))
+
+
+def place_of(article: Pass) -> int:
+    """Where a pass stands among the articles of a page."""
+    if article.position is not None:
+        return article.position
+    return FREE_POSITION if article.free else SOLD_POSITION
 
 
 def find_pass(session: Session, site: Site, slug: str) -> Pass:

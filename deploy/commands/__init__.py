@@ -15,6 +15,7 @@ from deploy.commands.legal import legal
 from deploy.commands.metrics import metrics
 from deploy.commands.nas import nas
 from deploy.commands.nas_traffic import traffic
+from deploy.commands.offers import code_field, preselect, text
 from deploy.commands.passes import pass_
 from deploy.commands.services import demo, housekeeping, migrate, portal, radius, run
 from deploy.commands.sites import site
@@ -55,6 +56,8 @@ for command in (
 
 
 radius.add_command(trace)
+for command in (text, preselect, code_field):
+    pass_.add_command(command)
 nas.add_command(traffic)
 
 

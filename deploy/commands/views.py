@@ -6,7 +6,7 @@ from deploy.commands.output import Shown
 from hotspot.people import User
 from hotspot.place import AccessPoint, Customer, Nas, Site
 from hotspot.settings import Settings
-from vouchers.passes import Pass
+from vouchers.passes import Pass, place_of
 
 
 def show_customer(customer: Customer) -> Shown:
@@ -95,10 +95,14 @@ def show_pass(article: Pass, site: Site | None, customer: Customer | None) -> Sh
         "devices": article.devices,
         "replace": article.replace,
         "free": article.free,
+        "always": article.always,
         "good_days": article.good_days,
         "return_days": article.return_days,
         "price": f"{article.price_cents // 100}.{article.price_cents % 100:02}",
         "currency": article.currency,
+        "position": place_of(article),
+        "preselected": article.preselected,
+        "shown": article.shown,
         "site": site.slug if site else None,
         "customer": customer.name if customer else None,
     }

@@ -48,7 +48,7 @@ def test_the_commands_that_others_script_against_are_there() -> None:
             "legal missing",
             "keys rewrap",
         ),
-        *("customer list", "site list", "ap list", "nas list", "pass list"),
+        *("customer list", "site list", "ap list", "nas list", "pass list", "pass change", "pass retire"),
     }
 
 

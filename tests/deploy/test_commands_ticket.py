@@ -44,10 +44,14 @@ def test_a_pass_takes_all_its_options(surfpass_json: Json, markt: str) -> None:
         "devices": 3,
         "replace": True,
         "free": False,
+        "always": False,
         "good_days": 30,
         "return_days": 7,
         "price": "4.90",
         "currency": "EUR",
+        "position": 300,
+        "preselected": False,
+        "shown": True,
         "site": "markt",
         "customer": None,
     }
@@ -110,6 +114,50 @@ def test_passes_are_listed_everywhere_and_where_they_are_offered(
         ("p", None, "Gasthof am Markt"),
     ]
     assert len(surfpass_json("pass", "list", "--site", markt)) == 2
+
+
+def test_a_pass_is_changed_described_and_retired(surfpass: Surfpass, surfpass_json: Json, markt: str) -> None:
+    at = ("--site", markt)
+    surfpass("pass", "change", "day", *at, "--price", "5.50", "--megabytes", "500", "--position", "7")
+    surfpass("pass", "change", "day", *at, "--without", "megabytes", "--hide", "--replace", "--devices", "2")
+    (day,) = surfpass_json("pass", "list", *at)
+    assert (day["price"], day["megabytes"], day["position"], day["minutes"]) == ("5.50", None, 7, 1440)
+    assert (day["shown"], day["replace"], day["devices"]) == (False, True, 2)
+    surfpass("pass", "change", "day", *at, "--clock", "until", "--until", "2036-08-31T22:00", "--without", "minutes")
+    (day,) = surfpass_json("pass", "list", *at)
+    assert datetime.fromisoformat(day["until"]) == datetime.fromisoformat("2036-08-31T22:00+02:00")
+
+    surfpass("pass", "text", "day", *at, "--language", "de", "--name", "Tageskarte", "--where-to-buy", "Theke.")
+    surfpass("pass", "code-field", *at, "--position", "5", "--language", "de", "--where-to-buy", "Theke.")
+    surfpass("pass", "preselect", "code", *at)
+    surfpass("pass", "retire", "day", *at)
+    assert surfpass_json("pass", "list", *at) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("change", "day"),
+        ("change", "day", "--devices", "0"),
+        ("change", "day", "--always"),
+        ("text", "day", "--language", "nl", "--name", "Dag"),
+        ("code-field", "--where-to-buy", "Theke."),
+        ("preselect", "day"),
+    ],
+)
+def test_changes_that_make_no_sense_are_wrong_use(surfpass: Surfpass, markt: str, arguments: tuple[str, ...]) -> None:
+    surfpass("pass", *arguments, "--site", markt, code=2)
+
+
+def test_only_a_pass_that_is_there_is_changed_or_retired(surfpass: Surfpass, markt: str) -> None:
+    surfpass("pass", "change", "day", "--devices", "2", code=1)
+    surfpass("pass", "retire", "week", "--site", markt, code=1)
+
+
+def test_a_free_pass_for_always_is_added(surfpass_json: Json, markt: str) -> None:
+    options = ("--clock", "first-use", "--minutes", "60", "--free", "--always", "--position", "3", "--hide")
+    added = surfpass_json(*PASS, *options)
+    assert (added["free"], added["always"], added["position"], added["shown"]) == (True, True, 3, False)
 
 
 def test_vouchers_are_issued_in_each_format_and_their_codes_work(

@@ -18,7 +18,8 @@ from hotspot.nas import NewNas, add_nas
 from hotspot.place import LoginWay, Site, SiteKind
 from hotspot.settings import Settings, load_settings
 from vouchers.batches import LARGEST_BATCH, issue
-from vouchers.passes import Clock, NewPass, Pass, Terms, add_pass
+from vouchers.pass_changes import NewPass, add_pass
+from vouchers.passes import Clock, Pass, Terms
 
 SECRET = "testing123"
 SSID = "FreeWiFi"

@@ -20,7 +20,8 @@ from radius.server import RadiusServer
 from radius.sockets import bind
 from tests.radius import wire
 from vouchers.batches import issue
-from vouchers.passes import Clock, NewPass, Terms, add_pass
+from vouchers.pass_changes import NewPass, add_pass
+from vouchers.passes import Clock, Terms
 
 SECRET = "testing123"
 AP_MAC = "02-00-00-00-00-01"

@@ -32,7 +32,8 @@ from tests.radius.load import SECRET, Guest, Load
 from tests.standby import Cluster
 from vouchers.batches import Voucher, code_hashes, issue
 from vouchers.codes import Code
-from vouchers.passes import Clock, NewPass, Terms, add_pass
+from vouchers.pass_changes import NewPass, add_pass
+from vouchers.passes import Clock, Terms
 
 # At the first access point twice as many guests want in as there are places, and none who is in leaves.
 PLACES = 20

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from hotspot.directory import Located
 from hotspot.limits import Limit
+from hotspot.mac import Mac
 from hotspot.place import Grain, LoginWay, SiteKind
 from sessions.admit import Admitted
 from sessions.login import Login
@@ -17,6 +18,7 @@ from tests import factories
 from tests.factories import a_mac
 from tests.sessions.world import INTERIM, World
 from vouchers.admission import MOST_SECONDS, Reason, Refused
+from vouchers.batches import Voucher
 from vouchers.codes import Code
 from vouchers.passes import Clock
 
@@ -285,6 +287,37 @@ def test_a_device_does_not_return_on_a_revoked_voucher_or_at_another_site(world:
 
 
 # Free passes
+
+
+def test_a_free_pass_for_always_begins_anew_once_it_is_spent_and_not_before(world: World) -> None:
+    article = world.free_pass(always=True)
+
+    def take(device: Mac) -> Voucher:
+        world.admit(world.ticket_login(world.ask(free=article), device=device))
+        (visit,) = world.running_visits(device)
+        with world.database.read() as session:
+            return session.get_one(Voucher, visit.voucher_id)
+
+    first = take(PHONE)
+    world.wait(minutes=59)
+    assert take(PHONE).id == first.id
+    assert take(LAPTOP).id != first.id
+    world.wait(seconds=1)  # less than a minute is left, which is not worth a login
+    second = take(PHONE)
+    assert (second.free_day, second.free_round) == (first.free_day, 1)
+    assert second.ends_at == world.now + timedelta(minutes=60)
+    world.wait(minutes=60)
+    assert take(PHONE).free_round == 2
+    world.wait(days=1)
+    assert take(PHONE).free_round == 0
+
+
+def test_a_free_pass_for_always_does_not_go_beyond_the_capacity(make_world: MakeWorld) -> None:
+    world = make_world(capacity=1)
+    article = world.free_pass(always=True)
+    assert isinstance(world.admit(world.ticket_login(world.ask(free=article), device=PHONE))[0], Admitted)
+    refused = world.admit(world.ticket_login(world.ask(free=article), device=LAPTOP))[0]
+    assert refused == Refused(Reason.FULL)
 
 
 def test_a_free_pass_is_for_a_device_and_a_day(world: World) -> None:

@@ -236,6 +236,13 @@ class World:
         with self.database.read() as session:
             return session.scalars(select(Visit).where(Visit.handle == handle)).one()
 
+    def running_visits(self, device: Mac) -> Sequence[Visit]:
+        """The visits that a device has now."""
+        with self.database.read() as session:
+            return session.scalars(
+                select(Visit).where(Visit.device == hash_device(self.keyring, device), Visit.runs)
+            ).all()
+
     def has_visit(self, handle: str) -> bool:
         """Whether a visit is stored."""
         with self.database.read() as session:

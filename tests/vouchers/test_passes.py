@@ -9,9 +9,12 @@ import pytest
 from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.errors import NotFound, Refusal
+from hotspot.keys import Keyring
 from tests import factories
 from tests.conftest import NOON
-from vouchers.passes import Clock, NewPass, Terms, add_pass, find_pass, passes_at
+from vouchers.batches import Voucher
+from vouchers.pass_changes import NewPass, Scope, add_pass, change_pass, find_in_scope, retire_pass
+from vouchers.passes import Clock, Terms, find_pass, passes_at
 
 
 def test_a_pass_keeps_its_terms(database: Database) -> None:
@@ -48,6 +51,8 @@ def test_a_pass_keeps_its_terms(database: Database) -> None:
         (Terms(Clock.END_OF_DAY), {"price_cents": -1}, "bad-price"),
         (Terms(Clock.END_OF_DAY, free=True), {"price_cents": 1}, "free-has-price"),
         (Terms(Clock.END_OF_DAY, free=True, devices=2), {}, "free-devices"),
+        (Terms(Clock.END_OF_DAY), {"always": True}, "always-not-free"),
+        (Terms(Clock.END_OF_DAY), {"position": 10_000}, "bad-position"),
         (Terms(Clock.END_OF_DAY), {"slug": "Tag"}, "bad-slug"),
         (Terms(Clock.END_OF_DAY), {"name": " "}, "bad-name"),
     ],
@@ -99,3 +104,45 @@ def test_passes_are_offered_free_ones_first_then_by_price(database: Database) ->
         for slug in ("elsewhere", "retired"):
             with pytest.raises(NotFound):
                 find_pass(session, site, slug)
+
+
+def test_a_pass_changes_and_vouchers_that_were_issued_do_not(database: Database, keyring: Keyring) -> None:
+    with database.write() as session:
+        site = factories.a_site(session)
+        article = factories.a_pass(session, slug="day", site=site, price_cents=490, megabytes=500)
+        (issued,) = factories.some_vouchers(session, keyring, site, article)
+        before = issued.voucher.copied_terms()
+        changes = {"price_cents": 550, "megabytes": None, "devices": 2, "name": " Day and night "}
+        assert change_pass(session, COMMAND_LINE, Scope(site), "day", changes, NOON) is article
+        (newer,) = factories.some_vouchers(session, keyring, site, article)
+    with database.read() as session:
+        assert session.get_one(Voucher, issued.voucher.id).copied_terms() == before
+        terms = session.get_one(Voucher, newer.voucher.id)
+        assert (terms.price_cents, terms.megabytes, terms.devices, terms.name) == (550, None, 2, "Day and night")
+        assert terms.minutes == before["minutes"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"minutes": None}, "no-minutes"), ({"free": True}, "free-is-fixed"), ({"price_cents": -1}, "bad-price")],
+)
+def test_a_pass_cannot_be_changed_into_one_that_cannot_be_kept(
+    database: Database, changes: dict[str, Any], code: str
+) -> None:
+    with database.write() as session:
+        factories.a_pass(session, slug="day")
+        with pytest.raises(Refusal) as caught:
+            change_pass(session, COMMAND_LINE, Scope(), "day", changes, NOON)
+    assert caught.value.code == code
+
+
+def test_a_retired_pass_is_offered_no_more_and_frees_its_slug(database: Database) -> None:
+    with database.write() as session:
+        site = factories.a_site(session)
+        factories.a_pass(session, slug="day", site=site)
+        wider = factories.a_pass(session, slug="day")
+        retire_pass(session, COMMAND_LINE, Scope(site), "day", NOON)
+        assert find_pass(session, site, "day") is wider
+        with pytest.raises(NotFound):
+            find_in_scope(session, Scope(site), "day")
+        assert find_in_scope(session, Scope(site), factories.a_pass(session, slug="day", site=site).slug)

@@ -17,6 +17,12 @@ from vouchers.batches import Batch, Voucher
 Found = TypeVar("Found", Site, Batch, Voucher, Look)
 
 
+def operators_only(user: StaffUser) -> None:
+    """404 for everybody but the operator's own staff."""
+    if not user.is_operator:
+        abort(404)
+
+
 def find(session: Session, user: StaffUser, kind: type[Found], public_id: str) -> Found:
     """The row of this kind with this public id; 404 when there is none, or when it is not the user's to see."""
     found = session.scalar(_visible(user, kind).where(kind.public_id == public_id))

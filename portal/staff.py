@@ -10,7 +10,17 @@ from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal import staff_batches, staff_desk, staff_issue, staff_look, staff_look_steps, staff_sign_in, staff_vouchers
+from portal import (
+    staff_batches,
+    staff_desk,
+    staff_issue,
+    staff_look,
+    staff_look_steps,
+    staff_offer,
+    staff_sign_in,
+    staff_texts,
+    staff_vouchers,
+)
 from portal.errors import database_is_away
 from portal.languages import COOKIE, LANGUAGE_NAMES
 from portal.staff_user import SESSION_LIFE, load_user
@@ -28,6 +38,7 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/desk", staff_desk.desk),
     ("GET", "/desk/sites/<site_id>", staff_issue.site),
     ("POST", "/desk/sites/<site_id>", staff_issue.issue_vouchers),
+    ("GET", "/desk/sites/<site_id>/offer", staff_offer.offer),
     ("GET", "/desk/sites/<site_id>/vouchers", staff_vouchers.vouchers),
     ("GET", "/desk/sites/<site_id>/page", staff_look.own_page),
     ("POST", "/desk/sites/<site_id>/page", staff_look.save_own_page),
@@ -36,6 +47,7 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/desk/looks/<look_id>/preview", staff_look_steps.preview_look),
     ("GET", "/desk/looks/<look_id>/look.css", staff_look_steps.look_sheet),
     ("GET", "/desk/looks/<look_id>/logo.webp", staff_look_steps.look_logo),
+    ("GET", "/desk/texts", staff_texts.texts),
     ("GET", "/desk/batches/<batch_id>", staff_batches.batch),
     ("GET", "/desk/batches/<batch_id>/print", staff_batches.print_batch),
     ("POST", "/desk/vouchers", staff_vouchers.search),

@@ -11,6 +11,7 @@ from hotspot.looks import waiting_looks
 from hotspot.place import Site
 from portal import gate, staff_words
 from portal.context import current
+from portal.staff_texts import missing_texts
 from portal.staff_user import signed_in
 from sessions.occupancy import Occupancy, guests_now
 from vouchers.batches import count_vouchers
@@ -68,10 +69,11 @@ def desk() -> str:
         ids = [site.id for site in sites]
         occupancy = guests_now(session, ids)
         stock = count_vouchers(session, ids, now)
+        missing = missing_texts(session, now) if user.is_operator else []
         waiting = waiting_looks(session) if user.is_operator else ()
     cards = [card(site, occupancy, stock.get(site.id, 0), now, with_customer=user.is_operator) for site in sites]
     pages = [WaitingPage(look.site.public_id, look.site.name) for look in waiting]
-    return render_template("staff/desk.html", cards=cards, waiting=pages)
+    return render_template("staff/desk.html", cards=cards, waiting=pages, missing=missing)
 
 
 def card(site: Site, occupancy: Occupancy, in_stock: int, now: datetime, *, with_customer: bool = False) -> SiteCard:

@@ -26,6 +26,12 @@ STATES = {
     VoucherState.REVOKED: StateWords(_l("revoked"), "revoked"),
 }
 
+# Whether guests can read a legal text.
+SLOT_STATES = {
+    True: StateWords(_l("in force"), "in-use"),
+    False: StateWords(_l("missing"), "revoked"),
+}
+
 # What the domain refuses with its own English sentences, in the words of these pages.
 REFUSALS = {
     "bad-count": _l("Please choose a number from 1 to 500."),

@@ -30,7 +30,8 @@ from portal.handoffs.addresses import read_origin
 from portal.headers import SELF_POST, allow_forms_to, allow_self_post
 from portal.here import Here, find_site
 from portal.languages import asked_language
-from portal.site_page import Form
+from portal.remembered import remembered_here
+from portal.site_page import SAME, Form
 from portal.wording import (
     CHOICE_GONE,
     FAILURES,
@@ -46,7 +47,7 @@ from portal.wording import (
 )
 from sessions.asking import Asked, ask, find_by_handle, find_by_page_token, newest_asked, running_visit
 from sessions.calling_back import ask_for_device
-from sessions.offers import Wanted, points_with_room, preview, redeem
+from sessions.offers import Remembered, Wanted, points_with_room, preview, redeem
 from sessions.visit import Visit, VisitState, hash_device
 from vouchers.admission import Reason, Refused
 from vouchers.offer import Offer, offer_at
@@ -119,10 +120,11 @@ def log_in(slug: str) -> _Page:
         here.prepare_page()
         offer = offer_at(session, here.site.id, here.site.customer_id)
         agreement = agreement_in_force(session, here.now)
-        if alerts := _incomplete(form, offer, agreement):
+        known = remembered_here(session, here) if form.variant == SAME else None
+        if alerts := _incomplete(form, offer, known, agreement):
             return site_page.show(session, here, "guest/site.html", form, alerts)
     with current().database.write() as session:  # a wrong guess is counted, and so kept, although nothing is granted
-        outcome = _take(session, here, passing, form, form.free_pass(offer), agreement)
+        outcome = _take(session, here, passing, form, form.free_pass(offer), known, agreement)
     if isinstance(outcome, Refused):
         with current().database.read() as session:
             alert = _words(session, here, outcome)
@@ -236,10 +238,10 @@ def _device(here: Here, passing: Flow) -> bytes | None:
     return hash_device(here.portal.keyring, mac) if mac else None
 
 
-def _incomplete(form: Form, offer: Offer, agreement: Agreement) -> list[Words]:
+def _incomplete(form: Form, offer: Offer, known: Remembered | None, agreement: Agreement) -> list[Words]:
     """All that is still missing before anything is looked up."""
     missing = []
-    if not form.uses_code(offer) and form.free_pass(offer) is None:
+    if not form.uses_code(offer) and form.free_pass(offer) is None and known is None:
         missing.append(CHOICE_GONE if form.variant else NO_CHOICE)
     if form.uses_code(offer) and not form.code:
         missing.append(NO_CODE)
@@ -249,10 +251,16 @@ def _incomplete(form: Form, offer: Offer, agreement: Agreement) -> list[Words]:
 
 
 def _take(
-    session: Session, here: Here, passing: Flow, form: Form, free_pass: Pass | None, agreement: Agreement
+    session: Session,
+    here: Here,
+    passing: Flow,
+    form: Form,
+    free_pass: Pass | None,
+    known: Remembered | None,
+    agreement: Agreement,
 ) -> Asked | Refused:
-    portal, voucher = here.portal, None
-    if free_pass is None:
+    portal, voucher = here.portal, known.voucher if known else None
+    if free_pass is None and voucher is None:
         found = redeem(session, portal.keyring, here.site, form.code, passing.proved_device, here.now)
         if isinstance(found, Refused):
             return found

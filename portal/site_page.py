@@ -13,11 +13,15 @@ from portal.articles import Article, describe
 from portal.here import Here
 from portal.languages import language
 from portal.legal import LegalPage, legal_page
-from portal.wording import Words
-from vouchers.offer import Offer, offer_at
+from portal.remembered import remembered_here
+from portal.wording import TERMS_CHANGED, Words
+from sessions.offers import Remembered
+from vouchers.offer import Offer, Texts, offer_at
 from vouchers.passes import Pass
 
 VOUCHER = "voucher"
+# The voucher that the device used last, without its code.
+SAME = "same"
 _FREE = "pass:"
 _LONGEST_CODE = 60
 
@@ -56,6 +60,7 @@ class Choice:
     features: str
     description: str
     checked: bool
+    price: str = ""
 
     @property
     def asks_for_code(self) -> bool:
@@ -100,13 +105,15 @@ def show(
 
 
 def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], swap: bool) -> SitePage:
-    offer = offer_at(session, here.site.id, here.site.customer_id)
+    offer, known = offer_at(session, here.site.id, here.site.customer_id), remembered_here(session, here)
+    if known and not known.agrees and not alerts:
+        alerts = [TERMS_CHANGED]
     articles = {one.id: describe(one, offer.texts[one.id], here.site, here.now) for one in offer.passes}
     agreement = agreement_in_force(session, here.now).name
     return SitePage(
         site_name=here.site.name,
         ssid=here.ssid,
-        choices=_choices(offer, articles, form),
+        choices=_choices(offer, articles, form, known),
         takes_codes=offer.takes_codes,
         free=[articles[one.id] for one in offer.free],
         sold=[articles[one.id] for one in offer.sold],
@@ -123,22 +130,31 @@ def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], sw
     )
 
 
-def _choices(offer: Offer, articles: dict[int, Article], form: Form) -> list[Choice]:
-    """What there is to choose, in order; checked is what the guest chose, a code that is there already, or the preselected."""
-    values = [_value(one) for one in offer.choices()]
-    preselected = VOUCHER if form.code and offer.takes_codes else _value(offer.preselected())
+def _choices(offer: Offer, articles: dict[int, Article], form: Form, known: Remembered | None) -> list[Choice]:
+    """What there is to choose, in order, after the voucher that the guest has already.
+
+    Checked is what the guest chose, a code that is there, that voucher, or what the operator has preselected.
+    """
+    values = [SAME] * bool(known) + [_value(one) for one in offer.choices()]
+    preselected = VOUCHER if form.code and offer.takes_codes else SAME if known else _value(offer.preselected())
     checked = form.variant if form.variant in values else preselected
-    found = []
-    for one, value in zip(offer.choices(), values, strict=True):
-        if one is None:
-            texts = offer.code.texts
-            name = texts.get("name", language()) or _("With a voucher")
-            features, description = _("Enter the code of your voucher"), texts.get("description", language())
-        else:
-            article = articles[one.id]
-            name, features, description = article.name, article.features, article.description
-        found.append(Choice(value, name, features, description, value == checked))
-    return found
+    same = [Choice(SAME, _("Go on as before"), known.voucher.name, "", checked == SAME)] if known else []
+    return same + [
+        _free_choice(articles[one.id], checked) if one else _code_choice(offer.code.texts, checked)
+        for one in offer.choices()
+    ]
+
+
+def _free_choice(article: Article, checked: str) -> Choice:
+    value = _FREE + article.public_id
+    return Choice(value, article.name, article.features, article.description, value == checked, price=_("free"))
+
+
+def _code_choice(texts: Texts, checked: str) -> Choice:
+    name, description = (texts.get(one, language()) for one in ("name", "description"))
+    return Choice(
+        VOUCHER, name or _("With a voucher"), _("Enter the code of your voucher"), description, checked == VOUCHER
+    )
 
 
 def _value(choice: Pass | None) -> str:

@@ -1,7 +1,7 @@
 """What a guest asks for at the portal, looked at before the gateway is bothered: a courtesy, since RADIUS decides again."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -10,12 +10,13 @@ from hotspot import limits
 from hotspot.clock import end_of_site_day, site_day
 from hotspot.directory import Located, SiteRecord
 from hotspot.keys import Keyring
+from hotspot.legal import Agreement
 from hotspot.mac import Mac
 from hotspot.place import AccessPoint
 from sessions.ledger import RETURNS_WITHIN, has_just_left
 from sessions.login import guess_counters
 from sessions.usage import is_spent, load_accounts, voucher_facts
-from sessions.visit import Visit, is_counted
+from sessions.visit import Visit, VoucherDevice, is_counted
 from vouchers.admission import DeviceFacts, Granted, PlaceFacts, Reason, Refused, Usage, decide
 from vouchers.batches import Voucher, find_by_code, free_voucher
 from vouchers.codes import Code, Mistyped
@@ -55,6 +56,36 @@ def redeem(
         limits.hit(session, keyring, counters, now)
         return Refused(Reason.UNKNOWN_CODE)
     return voucher
+
+
+@dataclass(frozen=True, repr=False)
+class Remembered:
+    """The voucher that a device used last at a site and may go on using, and whether what it accepted then is in force still."""
+
+    voucher: Voucher
+    agrees: bool
+
+
+def remembered(
+    session: Session, site: SiteRecord, device: bytes, in_force: Agreement, now: datetime
+) -> Remembered | None:
+    """What a login by MAC would mean, for a device that has come to the portal all the same."""
+    rows = session.execute(
+        select(Voucher, VoucherDevice)
+        .join(VoucherDevice, VoucherDevice.voucher_id == Voucher.id)
+        .where(
+            VoucherDevice.device == device,
+            Voucher.site_id == site.id,
+            Voucher.revoked_at.is_(None),
+            or_(Voucher.ends_at.is_(None), Voucher.ends_at > now),
+        )
+        .order_by(VoucherDevice.last_login_at.desc())
+    )
+    for voucher, known in rows:
+        if now < known.last_login_at + timedelta(days=voucher.return_days):
+            spent = is_spent(load_accounts(session, [voucher], now)[voucher.id], site, now)
+            return None if spent else Remembered(voucher, Agreement(known.terms_id, known.prices_id) == in_force)
+    return None
 
 
 def preview(session: Session, wanted: Wanted, now: datetime) -> Granted | Refused:

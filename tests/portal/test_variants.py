@@ -4,9 +4,14 @@ import re
 
 from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
+from hotspot.place import LoginWay, Nas, announce_change
+from sessions.admit import Admitted
+from sessions.visit import CloseCause
 from tests.conftest import NOON
+from tests.factories import a_mac
 from tests.portal.conftest import MovableClock
-from tests.portal.guest import Stage, a_free_pass, words_of
+from tests.portal.guest import Stage, a_free_pass, published_terms, words_of
+from vouchers.admission import Reason, Refused
 from vouchers.offer import CodeChange, NewText, change_code_field, describe_pass, preselect
 from vouchers.pass_changes import Scope, change_pass
 
@@ -99,3 +104,49 @@ def test_a_free_pass_for_always_can_be_taken_again_on_the_same_day(
         stage.let_in()
         clock.pass_by(minutes=61)
     assert len({visit.voucher_id for visit in stage.visits()}) == 3
+
+
+def remembered(stage: Stage, database: Database) -> None:
+    """Make the phone one that has been here before, and terms newer than those it accepted."""
+    stage.come_online()
+    stage.close_visits(CloseCause.STOPPED)
+    with database.write() as session:
+        stage.terms = published_terms(session, "New rules.\n\nBe kinder.")
+
+
+def test_a_device_that_new_terms_have_stopped_goes_on_with_its_voucher_and_no_code(
+    stage: Stage, database: Database
+) -> None:
+    remembered(stage, database)
+    assert stage.admit(stage.phone.chilli.device.value) == Refused(Reason.TERMS_CHANGED)
+    page = stage.phone.arrive()
+    assert "The terms of use or the prices have changed" in words_of(page)
+    assert chosen(page.text) == ["same"]
+    assert stage.place.article.name in words_of(page)
+    assert "Please accept the terms of use" in words_of(stage.phone.post(page.text, variant="same"))
+    assert stage.phone.post(page.text, variant="same", terms=str(stage.terms.id)).status_code == 303
+    stage.let_in()
+    assert stage.visits()[-1].voucher_id == stage.voucher.voucher.id
+    stage.close_visits(CloseCause.STOPPED)
+    assert isinstance(stage.admit(stage.phone.chilli.device.value), Admitted)
+
+
+def test_only_the_device_itself_goes_on_as_before(stage: Stage, database: Database, clock: MovableClock) -> None:
+    remembered(stage, database)
+    own = stage.phone.chilli.device
+    stage.phone.chilli.device = a_mac()
+    page = stage.phone.arrive().text
+    assert 'value="same"' not in page
+    refused = stage.phone.post(page, variant="same", terms=str(stage.terms.id))
+    assert "not offered here any more" in words_of(refused)
+    stage.phone.chilli.device = own
+    clock.pass_by(days=1)  # the voucher's end
+    assert 'value="same"' not in stage.phone.arrive().text
+
+
+def test_a_gateway_that_lets_nobody_in_by_the_mac_offers_no_return(stage: Stage, database: Database) -> None:
+    remembered(stage, database)
+    with database.write() as session:
+        session.get_one(Nas, stage.place.nas.id).logins = [LoginWay.TICKET]
+        announce_change(session)
+    assert 'value="same"' not in stage.phone.arrive().text

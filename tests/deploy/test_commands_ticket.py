@@ -12,7 +12,7 @@ from sqlalchemy import select
 from hotspot.clock import utc_now
 from hotspot.database import Database
 from hotspot.keys import Keyring
-from hotspot.legal import LegalKind, current_version
+from hotspot.legal import LegalKind, LegalVersion, current_version
 from hotspot.place import LoginWay
 from sessions.visit import Disconnect, Leg, Visit, VisitState
 from tests.conftest import SECRET_KEY
@@ -294,6 +294,22 @@ def test_slots_are_listed_shown_and_missed(surfpass: Surfpass, surfpass_json: Js
     assert sha256(b"Bonjour.\n").hexdigest() in surfpass("legal", "show", "--kind", "terms", "--language", "fr").stdout
     surfpass("legal", "show", "--kind", "prices", "--number", "3", code=1)
     surfpass("legal", "publish", "--kind", "prices", "--text", f"fr={text}", "--valid-from", "2001-01-01", code=1)
+
+
+def test_acceptances_are_listed_by_version_site_and_day(
+    surfpass: Surfpass, surfpass_json: Json, markt: str, database: Database, keyring: Keyring, tmp_path: Path
+) -> None:
+    assert surfpass_json("legal", "accepted") == []
+    text = tmp_path / "terms.txt"
+    text.write_text("Be kind.\n")
+    surfpass("legal", "publish", "--kind", "terms", "--text", f"en={text}")
+    (issued,) = surfpass_json("voucher", "issue", "--site", markt, "--pass", "day", "--count", "1")
+    go_online(database, keyring, issued["code"])
+    with database.write() as session:
+        version, visit = session.scalars(select(LegalVersion)).one(), session.scalars(select(Visit)).one()
+        visit.terms_id, visit.asked_at = version.id, datetime(2026, 6, 15, 12, tzinfo=UTC)
+    expected = {"kind": "terms", "number": 1, "site": "markt", "day": "2026-06-15", "count": 1}
+    assert surfpass_json("legal", "accepted") == [expected]
 
 
 def test_after_rewrapping_only_the_new_key_opens_the_database(

@@ -44,6 +44,15 @@ def test_a_code_that_is_there_already_counts_for_more_than_what_is_preselected(
     assert stage.voucher.code.printed in page
 
 
+def test_a_slip_in_a_code_is_found_before_anything_is_noted_or_sent_on(stage: Stage) -> None:
+    right = stage.voucher.code.value
+    swapped = next(right[:i] + right[i + 1] + right[i] + right[i + 2 :] for i in range(9) if right[i] != right[i + 1])
+    answer = stage.phone.log_in(swapped, stage.terms)
+    assert answer.status_code == 200
+    assert "There is a slip in this code" in words_of(answer)
+    assert stage.visits() == []
+
+
 def test_articles_are_described_in_the_guests_language(stage: Stage, database: Database) -> None:
     with database.write() as session:
         article = stage.place.article.slug

@@ -37,7 +37,8 @@ from tests.deploy.house import environment
 from tests.load.crowd import GATEWAY, NAS_IDENTIFIER, UAM_SECRET, Crowd, Doors, Guest, Seen
 from tests.postgres import PostgresServer
 from vouchers.batches import LARGEST_BATCH, issue
-from vouchers.passes import Clock, NewPass, Pass, Terms, add_pass
+from vouchers.pass_changes import NewPass, add_pass
+from vouchers.passes import Clock, Pass, Terms
 
 RADIUS_SECRET = "testing123"
 SLUG = "crowd"

@@ -3,7 +3,7 @@
 import ipaddress
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from hotspot.exclusions import Exclusion, ExclusionList, Exclusions, load_exclusions
 from hotspot.keys import Keyring, Purpose
 from hotspot.mac import Mac
+from hotspot.opening import OpeningHours, load_hours
 from hotspot.place import (
     AccessPoint,
     Grain,
@@ -30,7 +32,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True)
 class SiteRecord:
-    """A site, with its network names and until when each is valid."""
+    """A site, with its network names and until when each is valid; without `hours` it is always open."""
 
     id: int
     public_id: str
@@ -44,6 +46,13 @@ class SiteRecord:
     ssids: tuple[tuple[str, datetime | None], ...]
     access_point_ids: tuple[int, ...]
     own_page: bool = False
+    hours: OpeningHours | None = None
+    exclusions: tuple[Exclusions, ...] = field(default=(), compare=False, repr=False)
+
+    def exclusion(self, device: bytes, now: datetime) -> Exclusion | None:
+        """What keeps this device out at `now`, if anything does."""
+        found = (part.get(device) for part in self.exclusions)
+        return next((one for one in found if one and one.holds(now)), None)
 
     def has_ssid(self, ssid: str, now: datetime) -> bool:
         """Whether `ssid` is a name of this site's network at `now`."""
@@ -123,6 +132,11 @@ class Directory:
     by_mac: dict[Mac, AccessPointRecord]
     by_identifier: dict[str, AccessPointRecord]
     nas: tuple[NasRecord, ...]
+    excluded_devices: frozenset[bytes] = frozenset()
+
+    def closed_sites(self, now: datetime) -> list[int]:
+        """The sites whose hours say that they are closed at `now`."""
+        return [site.id for site in self.sites.values() if site.hours and not site.hours.is_open(now)]
 
     @cached_property
     def _networks(self) -> list[tuple[Network, tuple[NasRecord, ...]]]:
@@ -193,19 +207,24 @@ def load_directory(session: Session, keyring: Keyring) -> Directory:
     points_of: dict[int, list[int]] = defaultdict(list)
     for point in points:
         points_of[point.site_id].append(point.id)
+    hours = load_hours(session, {site.id: ZoneInfo(site.timezone) for site in sites})
+    exclusions = load_exclusions(session)
     query = select(Nas).where(Nas.retired_at.is_(None)).order_by(Nas.id)
     nas = session.scalars(query.options(selectinload(Nas.old_secrets))).all()
     return Directory(
         revision=revision,
-        sites={site.id: _site_record(site, points_of[site.id]) for site in sites},
+        sites={site.id: _site_record(site, points_of[site.id], hours.get(site.id), exclusions) for site in sites},
         access_points=records,
         by_mac={radio.mac: records[p.id] for p in points for radio in p.radios},
         by_identifier={p.nas_identifier: records[p.id] for p in points if p.nas_identifier},
         nas=tuple(nas_record(one, keyring) for one in nas),
+        excluded_devices=exclusions.devices,
     )
 
 
-def _site_record(site: Site, access_point_ids: list[int]) -> SiteRecord:
+def _site_record(
+    site: Site, access_point_ids: list[int], hours: OpeningHours | None, exclusions: ExclusionList
+) -> SiteRecord:
     return SiteRecord(
         id=site.id,
         public_id=site.public_id,
@@ -218,6 +237,8 @@ def _site_record(site: Site, access_point_ids: list[int]) -> SiteRecord:
         privacy_mode=site.privacy_mode,
         ssids=tuple((one.ssid, one.valid_until) for one in site.ssids),
         access_point_ids=tuple(access_point_ids),
+        hours=hours,
+        exclusions=exclusions.at(site.id, site.customer_id),
         own_page=site.own_page,
     )
 

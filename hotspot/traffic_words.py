@@ -67,6 +67,8 @@ _WORDS: dict[str, Words] = {
     # Rejected, and only the guest is concerned.
     "mistyped": Words("A code with a slip of the finger.", _GUEST),
     "unknown-code": Words("A code that does not exist.", _GUEST),
+    "excluded": Words("A device that is excluded from the service.", "surfpass device list says why."),
+    "closed": Words("A guest outside the site's opening hours.", "surfpass site hours show."),
     "other-site": Words("A voucher of another site.", _GUEST),
     "revoked": Words("A voucher that was cancelled.", _GUEST),
     "not-yet-valid": Words("A voucher that was used before its time.", _GUEST),

@@ -49,7 +49,7 @@ from sessions.asking import Asked, ask, find_by_handle, find_by_page_token, newe
 from sessions.calling_back import ask_for_device
 from sessions.offers import Remembered, Wanted, points_with_room, preview, redeem
 from sessions.visit import Visit, VisitState, hash_device
-from vouchers.admission import Reason, Refused
+from vouchers.admission import Reason, Refused, shut_out
 from vouchers.offer import Offer, offer_at
 from vouchers.passes import Pass
 
@@ -181,6 +181,8 @@ def _welcome(session: Session, here: Here, passing: Flow) -> _Page:
     here.prepare_page()
     match passing.state:
         case State.NOT_YET:
+            if refused := shut_out(here.site, _device(here, passing) or b"", here.now):
+                return _message(here, words_for(refused, here.site.zone, here.now))
             return site_page.show(session, here, "guest/site.html", alerts=_refused_lately(session, here))
         case State.FAILED:
             refused = _refused_by_radius(session, here, passing)

@@ -13,7 +13,7 @@ from portal.here import Here
 from portal.wording import CLOSINGS, REFUSALS, REJOIN, Words, words_for
 from sessions.status import voucher_status
 from sessions.visit import CloseCause, Visit, VisitState
-from vouchers.admission import Reason, Refused
+from vouchers.admission import Reason, Refused, shut_out
 from vouchers.batches import Voucher
 
 # Pages that systems ask for to find out whether they are online: nowhere a guest would want to go.
@@ -116,6 +116,8 @@ def _build(
     if not status.seconds_left or status.octets_left == 0:
         words = CLOSINGS[CloseCause.OVER] if visit.close_cause is not CloseCause.REVOKED else words
         page = replace(page, time_left="", volume_left="", ends="")
+    elif visit.close_cause is CloseCause.OVER and (refused := shut_out(here.site, visit.device or b"", here.now)):
+        words = words_for(refused, here.site.zone, here.now)
     return replace(page, view=View.OVER, words=words)
 
 

@@ -63,6 +63,16 @@ REFUSALS: dict[Reason, Words] = {
         _l("Too many wrong codes"),
         _l("For everybody's safety, please wait ten minutes. Then try again, with the voucher in front of you."),
     ),
+    Reason.EXCLUDED: Words(
+        _l("This device cannot use the hotspot"),
+        _l(
+            "The operator has excluded it from the service. If you think that this is a mistake, please tell the operator."
+        ),
+    ),
+    Reason.CLOSED: Words(
+        _l("The hotspot is closed now"),
+        _l("Please come back during the opening hours."),
+    ),
     Reason.OTHER_SITE: Words(
         _l("This voucher is for another place"),
         _l("It works only at the place that is printed on it. Please ask the staff here for one of theirs."),
@@ -132,6 +142,11 @@ REFUSALS: dict[Reason, Words] = {
 
 # The advice where it is known when the reason began to hold, or when it will have ceased to.
 _ADVICE_WITH_MOMENT: dict[Reason, str] = {
+    Reason.EXCLUDED: _l(
+        "The operator has excluded it from the service until %(moment)s. If you think that this is a mistake, please tell "
+        "the operator."
+    ),
+    Reason.CLOSED: _l("You can go online again from %(moment)s. What is left on a voucher stays yours."),
     Reason.NOT_YET_VALID: _l("It is valid from %(moment)s. Please try again then: you lose nothing by waiting."),
     Reason.EXPIRED: _l("It had to be used for the first time by %(moment)s. Please ask the staff for a new one."),
     Reason.OVER: _l("It was valid until %(moment)s. To go on, please get a new voucher from the staff."),

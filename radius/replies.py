@@ -35,6 +35,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.MISTYPED: "This code is mistyped: please check each character.",
     Reason.UNKNOWN_CODE: "This code is not known here: please check it, or ask where you got it.",
     Reason.TOO_MANY_TRIES: "Too many tries: please wait ten minutes.",
+    Reason.EXCLUDED: "The operator has excluded this device from the hotspot.",
+    Reason.CLOSED: "The hotspot is closed now.",
     Reason.OTHER_SITE: "This Surf Pass is for another place.",
     Reason.REVOKED: "This Surf Pass was cancelled: please ask where you got it.",
     Reason.NOT_YET_VALID: "This Surf Pass is not valid yet.",
@@ -57,6 +59,8 @@ SENTENCES: dict[Reason, str] = {
 
 # The same, where it is known when the reason began to hold, or when it will have ceased to.
 SENTENCES_WITH_MOMENT: dict[Reason, str] = {
+    Reason.EXCLUDED: "The operator has excluded this device from the hotspot until {}.",
+    Reason.CLOSED: "The hotspot is closed now. It opens again on {}.",
     Reason.NOT_YET_VALID: "This Surf Pass is valid from {}.",
     Reason.EXPIRED: "This Surf Pass had to be used for the first time by {}.",
     Reason.OVER: "This Surf Pass was valid until {}.",

@@ -8,7 +8,7 @@ from itertools import pairwise
 from sqlalchemy import ColumnElement, and_, delete, exists, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from hotspot import limits, traffic
+from hotspot import exclusions, limits, traffic
 from hotspot.clock import site_day
 from hotspot.directory import Directory
 from hotspot.nas_changes import forget_old_secrets
@@ -82,6 +82,7 @@ def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
     _forget_devices(session, now)
     _destroy_old_day_keys(session, directory, now)
     limits.forget_expired(session, now)
+    exclusions.forget_ended(session, now)
     traffic.forget_old(session, now)
     forget_old_secrets(session, now)
     return done

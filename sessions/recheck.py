@@ -1,4 +1,7 @@
-"""Running visits asked again: whoever's voucher has ended or is revoked is put in the disconnect outbox."""
+"""Running visits asked again: whoever may not be online any more is put in the disconnect outbox.
+
+A voucher has ended or is revoked, the site has closed, or the operator has excluded the device.
+"""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -70,7 +73,11 @@ def find_over(session: Session, directory: Directory, after: Key, now: datetime)
 
     Nearly all of them run on, so that they are only read; `end_over` is for the others.
     """
-    ended = or_(Voucher.ends_at <= now, Voucher.revoked_at.is_not(None), Voucher.clock == Clock.ONLINE)
+    ended = or_(
+        *(Voucher.ends_at <= now, Voucher.revoked_at.is_not(None), Voucher.clock == Clock.ONLINE),
+        Visit.site_id.in_(directory.closed_sites(now)),
+        Visit.device.in_(directory.excluded_devices),
+    )
     pending = and_(Disconnect.kind == OrderKind.DISCONNECT, Disconnect.done_at.is_(None))
     told = select(Disconnect.visit_id).where(pending)
     key = (Visit.device, Visit.site_id)

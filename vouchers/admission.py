@@ -23,6 +23,8 @@ class Reason(enum.StrEnum):
     MISTYPED = "mistyped"
     UNKNOWN_CODE = "unknown-code"
     TOO_MANY_TRIES = "too-many-tries"
+    EXCLUDED = "excluded"
+    CLOSED = "closed"
     OTHER_SITE = "other-site"
     REVOKED = "revoked"
     NOT_YET_VALID = "not-yet-valid"
@@ -144,9 +146,14 @@ def decide(
 
     A new login needs `least_seconds` left; a visit that runs is asked again with 1.
     """
+    if exclusion := place.site.exclusion(device.hash, now):
+        return Refused(Reason.EXCLUDED, moment=exclusion.until)
     limits = limits_of(voucher, usage, place.site, now, least_seconds=least_seconds)
     if isinstance(limits, Refused):
         return limits
+    seconds_open = _seconds_open(place.site, now)
+    if seconds_open < least_seconds:
+        return _closed(place.site, now)
     displaced = in_the_way(voucher.terms, usage, device)
     if displaced and not (device.swaps and voucher.terms.replace):
         return Refused(Reason.IN_USE, can_swap=voucher.terms.replace)
@@ -154,13 +161,29 @@ def decide(
         return Refused(Reason.FULL)
     sharers = len(usage.running - {device.hash}) - displaced + 1
     return Granted(
-        seconds_left=limits.seconds_left,
+        seconds_left=min(limits.seconds_left, seconds_open),
         octets_left=None if limits.octets_left is None else max(1, limits.octets_left // sharers),
         down_kbit=limits.down_kbit,
         up_kbit=limits.up_kbit,
         ends_at=limits.ends_at,
         displaces=displaced,
     )
+
+
+def shut_out(site: SiteRecord, device: bytes, now: datetime) -> Refused | None:
+    """What keeps a device out of a site whatever its voucher: that it is excluded, or that the site is closed."""
+    if exclusion := site.exclusion(device, now):
+        return Refused(Reason.EXCLUDED, moment=exclusion.until)
+    return _closed(site, now) if _seconds_open(site, now) < LEAST_SECONDS else None
+
+
+def _closed(site: SiteRecord, now: datetime) -> Refused:
+    return Refused(Reason.CLOSED, moment=site.hours.opens_at(now) if site.hours else None)
+
+
+def _seconds_open(site: SiteRecord, now: datetime) -> int:
+    closes_at = site.hours.closes_at(now) if site.hours else None
+    return MOST_SECONDS if closes_at is None else int((closes_at - now).total_seconds())
 
 
 def in_the_way(terms: Terms, usage: Usage, device: DeviceFacts) -> int:

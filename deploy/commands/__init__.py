@@ -9,6 +9,7 @@ from deploy.commands.access_points import ap
 from deploy.commands.base import SurfpassGroup, config_option
 from deploy.commands.customers import customer, user
 from deploy.commands.demo_ap import demo_ap
+from deploy.commands.devices import device
 from deploy.commands.disconnects import disconnects
 from deploy.commands.keys import keys
 from deploy.commands.legal import legal
@@ -16,6 +17,7 @@ from deploy.commands.metrics import metrics
 from deploy.commands.nas import nas
 from deploy.commands.nas_traffic import traffic
 from deploy.commands.offers import code_field, preselect, text
+from deploy.commands.opening import hours
 from deploy.commands.passes import pass_
 from deploy.commands.services import demo, housekeeping, migrate, portal, radius, run
 from deploy.commands.sites import site
@@ -50,7 +52,7 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 for command in (
     *(migrate, run, portal, radius, housekeeping, disconnects, metrics, demo, demo_ap),
-    *(customer, user, site, ap, nas, pass_, voucher, legal, keys),
+    *(customer, user, site, ap, nas, pass_, voucher, device, legal, keys),
 ):
     cli.add_command(command)
 
@@ -59,6 +61,7 @@ radius.add_command(trace)
 for command in (text, preselect, code_field):
     pass_.add_command(command)
 nas.add_command(traffic)
+site.add_command(hours)
 
 
 def main() -> None:

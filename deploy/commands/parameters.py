@@ -11,6 +11,7 @@ from typing import IO, Any
 import click
 
 from hotspot.mac import Mac
+from hotspot.opening import WEEKDAYS, Span
 from hotspot.place import LoginWay
 
 LARGEST_FILE = 1_000_000
@@ -84,6 +85,46 @@ class HourType(click.ParamType[time]):
             return datetime.strptime(value, "%H:%M").time()  # noqa: DTZ007  a wall clock has no zone
         except ValueError:
             self.fail(f"{value[:40]!r} is not a time of day such as 04:00", param, ctx)
+
+
+class SpanType(click.ParamType[Span]):
+    """Opening hours, HH:MM-HH:MM; 24:00 is the midnight that ends the day."""
+
+    name = "HH:MM-HH:MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Span:
+        if isinstance(value, Span):
+            return value
+        opens, _dash, closes = value.partition("-")
+        hour = HourType()
+        return Span(hour.convert(opens, param, ctx), hour.convert(closes.replace("24:00", "00:00"), param, ctx))
+
+
+@dataclass(frozen=True)
+class DaySpans:
+    """Opening hours on some weekdays, 0 being Monday."""
+
+    weekdays: tuple[int, ...]
+    span: Span
+
+
+class DaySpansType(click.ParamType[DaySpans]):
+    """DAYS=HH:MM-HH:MM, the days being one or a range."""
+
+    name = "DAYS=HH:MM-HH:MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DaySpans:
+        if isinstance(value, DaySpans):
+            return value
+        days, _equals, hours = value.partition("=")
+        first, _dash, last = days.lower().partition("-")
+        try:
+            start, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
+        except ValueError:
+            self.fail(f"{value[:40]!r} is not of the form mon-fri=08:00-22:00", param, ctx)
+        count = (end - start) % len(WEEKDAYS) + 1
+        weekdays = tuple((start + number) % len(WEEKDAYS) for number in range(count))
+        return DaySpans(weekdays, SpanType().convert(hours, param, ctx))
 
 
 class LoginsType(click.ParamType[tuple[LoginWay, ...]]):

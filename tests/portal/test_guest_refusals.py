@@ -1,6 +1,6 @@
 """Each refusal says in plain words what to do, before the gateway is asked where that is possible."""
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -9,9 +9,11 @@ from sqlalchemy import select
 from hotspot.audit import COMMAND_LINE
 from hotspot.clock import Clock
 from hotspot.database import Database
+from hotspot.exclusions import NewExclusion, exclude
 from hotspot.keys import Keyring
 from hotspot.limits import LimitCounter
-from hotspot.place import AccessPoint, SiteKind
+from hotspot.opening import Span, set_week
+from hotspot.place import AccessPoint, Site, SiteKind
 from portal.handoffs import Failure, Problem
 from portal.wording import CLOSINGS, FAILURES, PROBLEMS, REFUSALS, SAMPLE_CODE, sample_unbroken
 from sessions.endings import log_out
@@ -206,6 +208,56 @@ def test_only_the_access_point_the_guest_is_at_counts_where_the_gateway_names_it
     assert stage.place.access_points[0].name not in words_of(full)
     assert stage.phone.post(stage.phone.arrive(called=there).text, **filled).status_code == 303
     assert stage.phone.post(stage.phone.arrive().text, **filled).status_code == 303
+
+
+def close_at_three(stage: Stage) -> None:
+    with stage.database.write() as session:
+        site = session.get_one(Site, stage.place.site.id)
+        set_week(session, COMMAND_LINE, site, dict.fromkeys(range(7), (Span(time(8), time(15)),)), NOON)
+
+
+def test_a_closed_site_says_when_it_opens_before_anything_is_typed(stage: Stage, clock: MovableClock) -> None:
+    close_at_three(stage)
+    page = stage.phone.arrive()
+    assert 'name="code"' in page.text
+    clock.pass_by(hours=1)
+    words = words_of(stage.phone.arrive())
+    assert "The hotspot is closed now You can go online again from tomorrow, 08:00." in words
+    assert 'name="code"' not in stage.phone.arrive().text
+
+
+def test_a_form_that_was_open_at_closing_time_is_refused(stage: Stage, clock: MovableClock) -> None:
+    close_at_three(stage)
+    clock.pass_by(minutes=55)
+    page = stage.phone.arrive().text
+    clock.pass_by(minutes=5)
+    filled = {"variant": "voucher", "code": stage.voucher.code.value, "terms": str(stage.terms.id)}
+    assert "The hotspot is closed now" in words_of(stage.phone.post(page, **filled))
+
+
+def test_after_closing_the_guests_page_says_why_the_access_ended(stage: Stage, clock: MovableClock) -> None:
+    close_at_three(stage)
+    address = stage.come_online().location
+    clock.pass_by(hours=1)
+    stage.close_visits(CloseCause.OVER)
+    assert "The hotspot is closed now" in words_of(stage.phone.get(address))
+
+
+@pytest.mark.parametrize(
+    ("until", "words"),
+    [(NOON + timedelta(hours=2), "from the service until today, 16:00."), (None, "from the service.")],
+)
+def test_an_excluded_device_is_told_so_and_another_is_not(
+    stage: Stage, database: Database, until: datetime | None, words: str
+) -> None:
+    with database.write() as session:
+        mac = stage.phone.chilli.device
+        exclude(session, COMMAND_LINE, stage.keyring, mac, NewExclusion(until=until), NOON)
+    assert f"The operator has excluded it {words}" in words_of(stage.phone.arrive())
+    outcome = stage.admit(stage.voucher.code.value)
+    assert outcome == Refused(Reason.EXCLUDED, moment=until)
+    stage.phone.chilli.device = a_mac()
+    assert stage.phone.log_in(stage.voucher.code.value, stage.terms).status_code == 303
 
 
 def test_who_was_here_until_just_now_is_not_told_that_it_is_full(

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotspot.directory import SiteRecord
+from hotspot.exclusions import Exclusion
+from hotspot.opening import OpeningHours, Span
 from hotspot.place import SiteKind
 from tests.conftest import NOON
 from vouchers.admission import (
@@ -42,6 +44,10 @@ SITE = SiteRecord(
     ssids=(("Surf Pass", None),),
     access_point_ids=(1,),
 )
+# From 13:00 to 15:00 by the clock of Berlin: 11:00 to 13:00 UTC.
+UNTIL_THREE = replace(SITE, hours=OpeningHours(SITE.zone, ((Span(time(13), time(15)),),) * 7))
+NEVER_OPEN = replace(SITE, hours=OpeningHours(SITE.zone, ((),) * 7))
+WITHOUT_TABLET = replace(SITE, exclusions=({TABLET: Exclusion(NOON + DAY)},))
 DAY_PASS = Terms(Clock.FIRST_USE, minutes=1440)
 HOURS_ONLINE = Terms(Clock.ONLINE, minutes=120)
 TODAY = Terms(Clock.END_OF_DAY)
@@ -159,6 +165,22 @@ CASES = [
     Case("swapped with one of two", used(replace(SWAPPED, devices=2), HOUR),
          granted(82800, ends=NOON + 23 * HOUR, displaces=1), Usage(running=frozenset({LAPTOP, TABLET})),
          DeviceFacts(PHONE, swaps=True)),
+    # Opening hours and excluded devices.
+    Case("an hour before closing", unused(DAY_PASS), granted(3600, ends=NOON + DAY), place=PlaceFacts(UNTIL_THREE, 100, 0)),
+    Case("an hour left, and open longer", used(DAY_PASS, 23 * HOUR + timedelta(minutes=30)), granted(1800, ends=NOON + HOUR / 2),
+         place=PlaceFacts(UNTIL_THREE, 100, 0)),
+    Case("closed", unused(DAY_PASS), refused(Reason.CLOSED, NOON + DAY - HOUR), place=PlaceFacts(UNTIL_THREE, 100, 0),
+         now=NOON + HOUR),
+    Case("less than a minute before closing", unused(DAY_PASS), refused(Reason.CLOSED, NOON + DAY - HOUR),
+         place=PlaceFacts(UNTIL_THREE, 100, 0), now=NOON + HOUR - timedelta(seconds=59)),
+    Case("over and closed", used(DAY_PASS, DAY), refused(Reason.OVER, NOON), place=PlaceFacts(NEVER_OPEN, 100, 0)),
+    Case("closed for good and full", unused(DAY_PASS), Refused(Reason.CLOSED), place=PlaceFacts(NEVER_OPEN, 100, 100)),
+    Case("an excluded device", unused(DAY_PASS), refused(Reason.EXCLUDED, NOON + DAY), device=DeviceFacts(TABLET),
+         place=PlaceFacts(WITHOUT_TABLET, 100, 0)),
+    Case("an exclusion that is over", unused(DAY_PASS), granted(86400, ends=NOON + 2 * DAY), device=DeviceFacts(TABLET),
+         place=PlaceFacts(WITHOUT_TABLET, 100, 0), now=NOON + DAY),
+    Case("excluded, over and closed", used(DAY_PASS, DAY), refused(Reason.EXCLUDED, NOON + DAY),
+         device=DeviceFacts(TABLET, returns=True), place=PlaceFacts(replace(WITHOUT_TABLET, hours=NEVER_OPEN.hours), 100, 0)),
     # Places.
     Case("the last place", unused(DAY_PASS), granted(86400, ends=NOON + DAY), place=place(99)),
     Case("no place", unused(DAY_PASS), Refused(Reason.FULL), place=place(100)),
@@ -187,6 +209,8 @@ def test_the_decision(case: Case) -> None:
 def test_the_table_covers_every_reason_the_decision_can_give() -> None:
     given_reasons = {case.result.reason for case in CASES if isinstance(case.result, Refused)}
     assert given_reasons == {
+        Reason.EXCLUDED,
+        Reason.CLOSED,
         Reason.OTHER_SITE,
         Reason.REVOKED,
         Reason.NOT_YET_VALID,

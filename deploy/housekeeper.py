@@ -13,6 +13,7 @@ from hotspot.database import Database
 from hotspot.directory import Directory, load_directory
 from hotspot.errors import SurfpassError
 from hotspot.keys import Keyring
+from sessions.extending import find_due, move_on, tell
 from sessions.heartbeat import beat
 from sessions.housekeeping import Round, keep_house
 from sessions.recheck import FIRST, Key, end_over, find_over
@@ -56,7 +57,19 @@ def do_round(database: Database, directory: Directory, now: datetime) -> Round:
     """One round of house-keeping, in several transactions."""
     with database.write() as session:
         done = keep_house(session, directory, now)
-    return replace(done, over=_end_what_is_over(database, directory, now))
+    moved_on = _move_on(database, directory, now)
+    return replace(done, over=_end_what_is_over(database, directory, now), moved_on=moved_on)
+
+
+def _move_on(database: Database, directory: Directory, now: datetime) -> int:
+    """Visits whose voucher gives nothing more go on with the one that follows it."""
+    with database.read() as session:
+        due = find_due(session, directory, now)
+    if not (due.to_move or due.to_tell):
+        return 0
+    with database.write() as session:
+        tell(session, due.to_tell, now)
+        return move_on(session, directory, due.to_move, now)
 
 
 def _end_what_is_over(database: Database, directory: Directory, now: datetime) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from hotspot.database import new_public_id
 from hotspot.keys import Keyring
+from sessions.extensions import SPENT
 from sessions.held import HeldVisit
 from sessions.ledger import Ledger
 from sessions.login import Login, Wish, resolve
@@ -89,7 +90,7 @@ class _Round:
             if not wish.refused and key in seen:
                 continue
             seen.add(key)
-            result = wish.refused or self._decide(wish)
+            result = wish.refused or self._decide_in_turn(wish)
             if isinstance(result, Refused):
                 outcomes[position] = result
                 told += self._refusal(wish, result)
@@ -108,6 +109,14 @@ class _Round:
             return []
         visit.refusal = refused.note
         return [visit]
+
+    def _decide_in_turn(self, wish: Wish) -> Grant | Refused | None:
+        """Decide a login that may mean several vouchers: where one gives nothing more the next has its turn."""
+        first = result = self._decide(wish)
+        while isinstance(result, Refused) and result.reason in SPENT and wish.other_vouchers:
+            wish.voucher_id, *wish.other_vouchers = wish.other_vouchers
+            result = self._decide(wish)
+        return first if isinstance(result, Refused) else result
 
     def _decide(self, wish: Wish) -> Grant | Refused | None:
         """Decide one login; None when it has to wait for what this round is about to write."""

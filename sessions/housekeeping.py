@@ -16,6 +16,7 @@ from hotspot.place import AccessPoint, Nas
 from sessions import connection_log
 from sessions.closing import close
 from sessions.connection_log import Journal, LogEntry
+from sessions.extending import forget_extensions
 from sessions.heartbeat import listening_since
 from sessions.held import HeldLeg, HeldVisit, hold_free, legs_of, write_visits
 from sessions.reservations import ACCOUNTING_GRACE
@@ -29,6 +30,8 @@ IDENTIFIERS_LIVE = timedelta(minutes=10)
 CLOSED_VISITS_LIVE = timedelta(hours=24)
 # A portal promise that nobody took up; its refusal is shown that long.
 ASKED_VISITS_LIVE = timedelta(minutes=30)
+# A device that may come back without the portal is remembered this long after its last login, or until its voucher ends.
+DEVICES_LIVE = timedelta(days=14)
 # Late Stops of yesterday still find yesterday's key.
 DAY_KEYS_OUTLIVE_DAY = timedelta(hours=1)
 # This many missed accounting intervals are silence.
@@ -52,6 +55,7 @@ class Round:
     nas_without_accounting: frozenset[str]
     beyond_soft_limit: frozenset[str]
     over: int = 0
+    moved_on: int = 0
 
     @property
     def is_full(self) -> bool:
@@ -62,7 +66,7 @@ class Round:
 def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
     """Do one round, in the caller's write transaction. Repeating it, or leaving it out for long, does no harm.
 
-    What is over is looked for in transactions of their own (`find_over`, `end_over`).
+    What is over, or goes on with another voucher, is looked for in transactions of their own (`find_over`, `find_due`).
     """
     listening = listening_since(session, LISTENER, now)
     # Vouchers are held before visits, as everywhere.
@@ -176,8 +180,9 @@ def _forget_asked(session: Session, now: datetime) -> None:
 def _forget_devices(session: Session, now: datetime) -> None:
     """A device is remembered until its voucher ends, and no longer than a pass may let it return."""
     ended = select(Voucher.id).where(or_(Voucher.ends_at < now, Voucher.revoked_at.is_not(None)))
+    forget_extensions(session, ended, now - DEVICES_LIVE)
     session.execute(delete(VoucherDevice).where(VoucherDevice.voucher_id.in_(ended)))
-    session.execute(delete(VoucherDevice).where(VoucherDevice.last_login_at < now - timedelta(days=14)))
+    session.execute(delete(VoucherDevice).where(VoucherDevice.last_login_at < now - DEVICES_LIVE))
 
 
 def _forget_free_passes(session: Session, directory: Directory, now: datetime) -> None:

@@ -63,6 +63,7 @@ class Ledger:
         self._just_left: set[tuple[Any, ...]] | None = None
         taken = self._free_passes_taken(wishes)
         ids = {wish.voucher_id for wish in wishes if wish.voucher_id} | set(taken)
+        ids.update(*(wish.other_vouchers for wish in wishes if wish.other_vouchers))
         hashes = {one for wish in wishes for one in wish.code_hashes}
         self.accounts, by_code = hold_accounts(session, ids, hashes, now)
         prove_codes(session, keyring, wishes, by_code, now)

@@ -65,12 +65,14 @@ class Wish:
 
     `visit_id` is the visit that the portal has promised with a ticket, None for another way. A `code` is still to be proved.
     A device that `must_agree` has not accepted what is in force now.
+    `other_vouchers` are to be tried in their order where `voucher_id` gives nothing more.
     """
 
     login: Login
     way: LoginWay
     device: bytes = b""
     voucher_id: int | None = None
+    other_vouchers: Sequence[int] = ()
     free_pass: Pass | None = None
     visit_id: int | None = None
     swaps: bool = False
@@ -238,7 +240,8 @@ def _resolve_devices(
 ) -> None:
     """A device means what the portal has noted it for, else the voucher it used last at this site.
 
-    That voucher must not have ended, and its pass must let the device return.
+    That voucher must not have ended, and its pass must let the device return. Behind it come those it used before, and then
+    those that were only promised to it.
     """
     if not wishes:
         return
@@ -249,13 +252,11 @@ def _resolve_devices(
         if not any(wish.login.proof.matches(spelling) for spelling in spellings):
             wish.refused = Refused(Reason.UNKNOWN_DEVICE)
     hashes = {one: wish.device for wish in wishes for one in keyring.hashes(Purpose.DEVICES, str(wish.login.device))}
-    newest = {
-        (site_id, hashes[device]): (voucher_id, Agreement(*accepted))
-        for device, site_id, voucher_id, last_login_at, return_days, *accepted in _DEVICES.rows(
-            session, devices=hashes, now=now
-        )
-        if now < last_login_at + timedelta(days=return_days)
-    }
+    known: dict[tuple[int, bytes], list[tuple[int, Agreement]]] = {}
+    rows = _DEVICES.rows(session, devices=hashes, now=now)
+    for device, site_id, voucher_id, last_login_at, return_days, *accepted in rows:
+        if now < last_login_at + timedelta(days=return_days):
+            known.setdefault((site_id, hashes[device]), []).append((voucher_id, Agreement(*accepted)))
     promises = {
         (site_id, hashes[device]): promise
         for device, site_id, *promise in _NOTED.rows(session, devices=hashes, now=now)
@@ -268,8 +269,9 @@ def _resolve_devices(
             wish.visit_id, wish.voucher_id, wish.swaps, terms_id, prices_id, pass_id = promise
             wish.accepted = Agreement(terms_id, prices_id)
             wish.free_pass = articles.get(pass_id) if wish.voucher_id is None else None
-        else:
-            wish.voucher_id, wish.accepted = newest.get((wish.site.id, wish.device), (None, NOTHING_AGREED))
+        elif remembered := known.get((wish.site.id, wish.device)):
+            wish.voucher_id, wish.accepted = remembered[0]
+            wish.other_vouchers = [voucher_id for voucher_id, _accepted in remembered[1:]]
             wish.must_agree = wish.accepted != in_force
         if wish.voucher_id is None and wish.free_pass is None:
             wish.refused = wish.refused or Refused(Reason.UNKNOWN_DEVICE)
@@ -315,6 +317,6 @@ _DEVICES = Query(
             Voucher.revoked_at.is_(None),
             or_(Voucher.ends_at.is_(None), Voucher.ends_at > bindparam("now", type_=UtcDateTime())),
         )
-        .order_by(VoucherDevice.last_login_at)
+        .order_by(VoucherDevice.promised_at.is_not(None), VoucherDevice.last_login_at.desc())
     )
 )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from hotspot.directory import Directory
 from hotspot.keys import Keyring
 from hotspot.mac import Mac
+from sessions.extensions import Chains, extended
 from sessions.usage import Account, load_accounts
 from sessions.visit import CloseCause, Disconnect, Identifiers, Leg, OrderKind, Outcome, Visit, VisitState
 from vouchers.admission import DeviceFacts, Granted, PlaceFacts, decide
@@ -81,6 +82,7 @@ class Sorting:
         legs = _current_legs(self.session, ids)
         changed = [visits[row.visit_id] for row in rows if row.kind is OrderKind.COA]
         accounts = self._accounts({visit.voucher_id for visit in changed if visit.voucher_id})
+        self._chains = Chains(self.session, [visit.device for visit in changed], self.now)
         orders: list[Order] = []
         given_up: list[int] = []
         for row in rows:
@@ -129,7 +131,7 @@ class Sorting:
         )
 
     def _limits(self, visit: Visit, leg: Leg | None, account: Account | None) -> NewLimits | None:
-        """The one decision, asked for a device that holds its place."""
+        """The one decision, asked for a device that holds its place, and what follows its voucher."""
         site = self.directory.sites.get(visit.site_id)
         if account is None or site is None or visit.device is None:
             return None
@@ -139,7 +141,7 @@ class Sorting:
         if not isinstance(decision, Granted):
             return None
         return NewLimits(
-            granted=decision,
+            granted=extended(decision, self._chains.behind(visit), site, self.now),
             interim_seconds=visit.interim_seconds,
             elapsed_seconds=_elapsed(visit, leg, self.now),
             octets_used=leg.octets_from_guest + leg.octets_to_guest if leg else 0,

@@ -11,6 +11,7 @@ from sqlalchemy import and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from hotspot.directory import Directory
+from sessions.extensions import SPENT, extended_of
 from sessions.held import VISIT, HeldVisit, hold_free
 from sessions.outbox import ask_disconnect_ids
 from sessions.usage import accounts_by_id
@@ -49,11 +50,13 @@ def find_refused(
 ) -> dict[CloseCause, list[HeldVisit]]:
     """The running visits that would be refused now, by the cause they have to end for.
 
-    A visit with less left than a login is worth runs on: its NAS has the Session-Timeout. It has to end once nothing is left.
+    A visit with less left than a login is worth runs on: its NAS has the Session-Timeout. It has to end once nothing is left,
+    unless another voucher follows (sessions/extending.py).
     """
     running = [visit for visit in visits if visit.runs and visit.voucher_id and visit.device]
     accounts = accounts_by_id(session, {visit.voucher_id for visit in running if visit.voucher_id}, now)
     refused: dict[CloseCause, list[HeldVisit]] = {}
+    spent: list[HeldVisit] = []
     for visit in running:
         site = directory.sites.get(visit.site_id)
         account = accounts.get(visit.voucher_id or 0)
@@ -64,7 +67,10 @@ def find_refused(
         decision = decide(account.facts, account.usage, device, place, now, least_seconds=1)
         if isinstance(decision, Refused) and decision.reason is not Reason.IN_USE:
             cause = CloseCause.REVOKED if decision.reason is Reason.REVOKED else CloseCause.OVER
-            refused.setdefault(cause, []).append(visit)
+            (spent if decision.reason in SPENT else refused.setdefault(cause, [])).append(visit)
+    goes_on = extended_of(session, spent)
+    if over := [visit for visit in spent if (visit.voucher_id, visit.device) not in goes_on]:
+        refused.setdefault(CloseCause.OVER, []).extend(over)
     return refused
 
 

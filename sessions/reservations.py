@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import Table
+from sqlalchemy import Table, null
 from sqlalchemy.orm import Session
 
 from hotspot import bulk
@@ -154,6 +154,7 @@ class Reservations:
         )
         keys = [VoucherDevice.voucher_id, VoucherDevice.device]
         latest = {name: fresh.excluded[name] for name in ("last_login_at", *Agreement._fields)}
+        latest["promised_at"] = null()
         self.session.execute(fresh.on_conflict_do_update(index_elements=keys, set_=latest))
 
     def _share_anew(self, grants: Sequence[Grant]) -> None:

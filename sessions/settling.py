@@ -21,7 +21,7 @@ def settle(session: Session, closed_before: datetime, now: datetime, limit: int)
     # Race: late accounting may have reopened one meanwhile.
     aged = and_(old, Visit.id.in_([visit_id for visit_id, _voucher_id in due]))
     going = {visit.id for visit in hold_free(session, aged, order_by=Visit.id)}
-    remaining = _times_by_voucher(session, voucher_ids, now)
+    remaining = times_by_voucher(session, voucher_ids, now)
     for voucher_id, voucher in vouchers.items():
         times = remaining.get(voucher_id, [])
         stays = [interval for visit_id, interval, _octets in times if visit_id not in going]
@@ -36,7 +36,7 @@ def settle(session: Session, closed_before: datetime, now: datetime, limit: int)
     return len(going)
 
 
-def _times_by_voucher(
+def times_by_voucher(
     session: Session, voucher_ids: set[int], now: datetime
 ) -> dict[int, list[tuple[int, tuple[datetime, datetime], int]]]:
     """For each voucher, of every leg: its visit, the time it covers, and its octets."""
@@ -44,7 +44,8 @@ def _times_by_voucher(
     if not voucher_ids:
         return times
     query = select(Visit, Leg).join(Leg, Leg.visit_id == Visit.id).where(Visit.voucher_id.in_(voucher_ids))
-    for visit, leg in session.execute(query):
+    # Rows that were changed past the session count as they stand now.
+    for visit, leg in session.execute(query, execution_options={"populate_existing": True}):
         went_on = visit.runs and leg.stopped_at is None
         covered = time_covered(leg.started_at, leg.last_heard_at, leg.seconds, went_on, visit.interim_seconds, now)
         octets = leg.octets_from_guest + leg.octets_to_guest

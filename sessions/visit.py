@@ -183,7 +183,10 @@ def not_heard_since(moment: datetime) -> ColumnElement[bool]:
 
 
 class VoucherDevice(Base):
-    """A device that has used a voucher, so that it can come back without the portal (decision 8)."""
+    """A device that may come in on a voucher without the portal: it has used it, or its guest has said that it will.
+
+    `promised_at` is set as long as the device has not come itself (decision 8).
+    """
 
     __tablename__ = "voucher_device"
     __table_args__ = (Index("ix_voucher_device_device", "device"),)
@@ -191,6 +194,7 @@ class VoucherDevice(Base):
     voucher_id: Mapped[int] = mapped_column(ForeignKey("voucher.id"), primary_key=True)
     device: Mapped[bytes] = mapped_column(LargeBinary(HASH_OCTETS), primary_key=True)
     last_login_at: Mapped[datetime]
+    promised_at: Mapped[datetime | None]
     # What was accepted when the device last came by a page; it does not return past a version that is newer.
     terms_id: Mapped[int | None] = mapped_column(BigId)
     prices_id: Mapped[int | None] = mapped_column(BigId)

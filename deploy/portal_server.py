@@ -10,8 +10,12 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from deploy.installation import Installation
+from hotspot.database import Database
 
-THREADS = 4
+# More than logins that are worked on at once (portal/overload.py): pages are shown meanwhile.
+THREADS = 8
+# A guest is rather told to try again than left waiting for a database that hangs.
+DATABASE_SECONDS = 5.0
 # Under the supervisor's patience, so that a request that hangs does not turn a stop into a kill.
 GRACEFUL_SECONDS = 5
 
@@ -50,7 +54,9 @@ class PortalServer(BaseApplication):  # type: ignore[misc]  # gunicorn is untype
         from portal.app import create_app
 
         ours = Installation(self._installation.config, self._installation.clock)
-        return create_app(ours.settings, ours.database, ours.keyring(), ours.clock)
+        keyring = ours.keyring()
+        database = Database(ours.settings.database, lock_timeout=DATABASE_SECONDS, statement_timeout=DATABASE_SECONDS)
+        return create_app(ours.settings, database, keyring, ours.clock)
 
 
 class PortalLog(Logger):  # type: ignore[misc]  # gunicorn is untyped

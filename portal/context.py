@@ -12,6 +12,7 @@ from hotspot.database import Database
 from hotspot.directory import Directory, current_revision, load_directory
 from hotspot.keys import Keyring
 from hotspot.settings import Settings
+from portal.overload import Turns
 from portal.tally import Tally
 
 EXTENSION = "surfpass"
@@ -41,6 +42,7 @@ class Portal:
     keyring: Keyring
     clock: Clock
     tally: Tally
+    logins: Turns = field(default_factory=Turns, repr=False)
     _snapshot: _Snapshot = field(default_factory=_Snapshot, repr=False)
 
     def directory(self, session: Session) -> Directory:

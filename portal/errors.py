@@ -1,15 +1,17 @@
 """Error pages in plain words."""
 
+import secrets
 import sqlite3
 from dataclasses import dataclass
 
 import structlog
 from flask import Flask, abort, g, render_template, request
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from portal.languages import link_languages_nowhere
+from portal.overload import Overloaded
 
 # How long a browser waits before it asks again while the database is away.
 RETRY_SECONDS = 10
@@ -44,8 +46,14 @@ def init_app(app: Flask) -> None:
     """Show our own pages for HTTP errors, and one that asks again while the database is away."""
     app.before_request(_refuse_nul)
     app.register_error_handler(HTTPException, _error_page)
-    for kind in (OperationalError, InterfaceError):
+    for kind in (OperationalError, InterfaceError, TimeoutError):
         app.register_error_handler(kind, _database_away)
+    app.register_error_handler(Overloaded, _overloaded)
+
+
+def retry_at(address: str) -> None:
+    """Where this request's browser may ask again by itself, although it is a form, should the portal be unable to answer."""
+    g.retry_at = address
 
 
 def _refuse_nul() -> None:
@@ -60,21 +68,35 @@ def database_is_away() -> bool:
     return bool(g.get("database_away"))
 
 
-def _database_away(error: DBAPIError) -> tuple[str, int, dict[str, str]]:
-    if _is_mistake(error):
+def _database_away(error: DBAPIError | TimeoutError) -> tuple[str, int, dict[str, str]]:
+    """No answer from the database, or none of its connections free in time."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if _is_mistake(cause):
         raise error
     g.database_away = True
     # The message of a driver may name hosts, users and rows.
-    _log.error("database away", error=type(error.orig).__name__)
+    _log.error("database away", error=type(cause).__name__)
+    return _try_again(RETRY_SECONDS)
+
+
+def _overloaded(_error: Overloaded) -> tuple[str, int, dict[str, str]]:
+    """Not all come back at once."""
+    _log.warning("overloaded")
+    return _try_again(RETRY_SECONDS + secrets.randbelow(RETRY_SECONDS))
+
+
+def _try_again(seconds: int) -> tuple[str, int, dict[str, str]]:
     # A link to another language would lose what the gateway has written into the address.
     link_languages_nowhere()
-    seconds = RETRY_SECONDS if request.method in {"GET", "HEAD"} else None
-    return render_template("unavailable.html", retry_seconds=seconds), 503, {"Retry-After": str(RETRY_SECONDS)}
+    # An empty address is this page's own, with all that the gateway has added to it.
+    address = "" if request.method in {"GET", "HEAD"} else g.get("retry_at")
+    page = render_template("unavailable.html", retry_seconds=seconds, retry_at=address)
+    return page, 503, {"Retry-After": str(seconds)}
 
 
-def _is_mistake(error: DBAPIError) -> bool:
+def _is_mistake(error: BaseException | None) -> bool:
     """SQLite calls a statement that it cannot run, for one for want of a table, operational too."""
-    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def _error_page(error: HTTPException) -> tuple[str, int] | HTTPException:

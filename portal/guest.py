@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from hotspot.legal import Agreement, agreement_in_force
-from portal import cookies, flow, landing, site_page, status_page
+from portal import cookies, errors, flow, landing, site_page, status_page
 from portal.context import current
 from portal.flow import Flow
 from portal.handoffs import (
@@ -32,6 +32,7 @@ from portal.here import Here, find_site
 from portal.languages import asked_language
 from portal.remembered import remembered_here
 from portal.site_page import SAME, Form
+from portal.waiting_form import seal_form, unseal_form
 from portal.wording import (
     CHOICE_GONE,
     FAILURES,
@@ -103,17 +104,29 @@ def landed(slug: str) -> _Page:
 
 
 @blueprint.get("/g/<slug>/login")
-def back_to_site(slug: str) -> Response:
-    """A browser that was restarted asks for the form's address without the form."""
+def back_to_site(slug: str) -> _Page:
+    """A form that had to wait comes back by itself; a browser that was restarted asks for its address without the form."""
+    if waiting := unseal_form(current().keyring, request.args.get("form", "")):
+        return _log_in(slug, *waiting)
     return redirect(url_for("guest.site_page_of", slug=slug, lang=asked_language()), 303)
 
 
 @blueprint.post("/g/<slug>/login")
 def log_in(slug: str) -> _Page:
     """Check what the guest wants; note it; send the guest to the gateway with a ticket."""
-    form = Form.sent()
+    return _log_in(slug, request.form.get("flow", ""), Form.sent())
+
+
+def _log_in(slug: str, flow_token: str, form: Form) -> _Page:
+    sealed = seal_form(current().keyring, flow_token, form)
+    errors.retry_at(url_for("guest.back_to_site", slug=slug, form=sealed, lang=asked_language()))
+    with current().logins.take():
+        return _decide(slug, flow_token, form)
+
+
+def _decide(slug: str, flow_token: str, form: Form) -> _Page:
     with current().database.read() as session:
-        here = _with_flow(_here(session, slug), request.form.get("flow", ""))
+        here = _with_flow(_here(session, slug), flow_token)
         passing = _usable(here)
         if passing is None or not passing.may_log_in:
             return _expired(here)

@@ -1,18 +1,23 @@
 """While the database does not answer, guests and staff are asked for a moment's patience, and nothing is told of it."""
 
+import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy.exc import InterfaceError
+from sqlalchemy.exc import InterfaceError, TimeoutError
+from werkzeug.test import TestResponse
 
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.settings import Settings
 from portal.app import create_app
+from portal.context import EXTENSION
+from portal.overload import Turns
 from tests.factories import a_place, a_user
 from tests.portal.conftest import MovableClock
 from tests.portal.desk import signed_in
@@ -55,8 +60,70 @@ def test_a_page_asks_again_by_itself_and_by_a_link_without_repeating_its_address
         assert secret not in page.text
 
 
-def test_a_form_is_not_sent_again_by_itself(cut_off: FlaskClient) -> None:
-    page = cut_off.post("/g/site/login", data={"variant": "voucher"}, headers={"Accept-Language": "de"})
+def waiting_form(page: TestResponse) -> str:
+    """The address that the page of a form asks for by itself."""
+    found = re.search(r'<meta http-equiv="refresh" content="[0-9]+; url=([^"]+)">', page.text)
+    assert found
+    return html.unescape(found[1])
+
+
+def test_a_login_waits_in_its_browser_and_is_sent_again_with_all_that_was_filled_in(
+    stage: Stage, away: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = stage.phone.arrive().text
+    code = stage.voucher.code.value
+    filled = {"variant": "voucher", "code": code, "terms": str(stage.terms.id), "lang": "de"}
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.database, "write", away.write)
+        answer = stage.phone.post(page, **filled)
+        assert answer.status_code == 503
+        assert "Was Sie eingegeben haben, bleibt erhalten." in words_of(answer)
+        assert code not in answer.text
+        address = waiting_form(answer)
+        again = stage.phone.get(address)
+        assert (again.status_code, again.headers["Retry-After"]) == (503, "10")
+    assert stage.phone.get(address).status_code == 303
+    assert stage.visits()[-1].voucher_id == stage.voucher.voucher.id
+
+
+def test_a_form_that_waited_too_long_or_was_made_by_others_leads_back_to_the_page(
+    stage: Stage, away: Database, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = stage.phone.arrive().text
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.database, "read", away.read)
+        answer = stage.phone.post(page, variant="voucher", code=stage.voucher.code.value)
+    clock.pass_by(minutes=10)
+    assert "This page has been open too long" in words_of(stage.phone.get(waiting_form(answer)))
+    for token in ("", "abc", "A" * 200, "=" * 7000):
+        assert stage.phone.get(f"/g/{stage.place.site.slug}/login?form={token}").status_code == 303
+    assert stage.visits() == []
+
+
+def test_whoever_finds_no_turn_in_time_is_asked_to_wait_and_pages_go_on(stage: Stage, app: Flask) -> None:
+    portal = app.extensions[EXTENSION]
+    turns = Turns(at_once=1, patience=0.01)
+    app.extensions[EXTENSION] = replace(portal, logins=turns)
+    page = stage.phone.arrive().text
+    filled = {"variant": "voucher", "code": stage.voucher.code.value, "terms": str(stage.terms.id)}
+    with turns.take():
+        answer = stage.phone.post(page, **filled)
+        assert answer.status_code == 503
+        assert 10 <= int(answer.headers["Retry-After"]) < 20
+        assert stage.phone.arrive().status_code == 200
+    assert stage.phone.get(waiting_form(answer)).status_code == 303
+
+
+def test_a_database_without_a_free_connection_is_answered_alike(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise TimeoutError("QueuePool limit reached")
+
+    monkeypatch.setattr(stage.database, "read", fail)
+    assert stage.phone.arrive().status_code == 503
+
+
+def test_other_forms_are_not_sent_again_by_themselves(cut_off: FlaskClient) -> None:
+    page = cut_off.post("/s/" + "a" * 22 + "/logout", headers={"Accept-Language": "de"})
 
     assert page.status_code == 503
     assert page.headers["Retry-After"] == "10"

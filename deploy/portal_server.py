@@ -11,6 +11,7 @@ from gunicorn.glogging import Logger
 
 from deploy.installation import Installation
 from hotspot.database import Database
+from radius.makes import COA_MAKES
 
 # More than logins that are worked on at once (portal/overload.py): pages are shown meanwhile.
 THREADS = 8
@@ -56,7 +57,7 @@ class PortalServer(BaseApplication):  # type: ignore[misc]  # gunicorn is untype
         ours = Installation(self._installation.config, self._installation.clock)
         keyring = ours.keyring()
         database = Database(ours.settings.database, lock_timeout=DATABASE_SECONDS, statement_timeout=DATABASE_SECONDS)
-        return create_app(ours.settings, database, keyring, ours.clock)
+        return create_app(ours.settings, database, keyring, ours.clock, COA_MAKES)
 
 
 class PortalLog(Logger):  # type: ignore[misc]  # gunicorn is untyped

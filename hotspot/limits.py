@@ -33,6 +33,7 @@ class Limit(enum.Enum):
     # Fake posts to the portal must not make the PoP flood a gateway with Disconnect-Requests, nor keep a device away.
     CALLS_BACK_OF_DEVICE = (3, timedelta(minutes=5))
     CALLS_BACK_AT_NAS = (120, timedelta(minutes=1))
+    DEVICES_BY_VOUCHER = (10, timedelta(hours=1))
     SIGN_INS_BY_ACCOUNT_AND_ADDRESS = (10, timedelta(minutes=15))
     SIGN_INS_BY_ADDRESS = (50, timedelta(minutes=15))
 

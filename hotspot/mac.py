@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 _CANONICAL = re.compile("(?:[0-9A-F]{2}-){5}[0-9A-F]{2}")
+_LOOK_ALIKES = str.maketrans("OIL", "011")
 _SPELLINGS = re.compile(
     r"(?:[0-9A-F]{2}(?P<sep>[-:]?)[0-9A-F]{2}(?:(?P=sep)[0-9A-F]{2}){4}|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4})",
     re.IGNORECASE | re.ASCII,
@@ -43,6 +44,16 @@ class Mac:
     def _from_spelling(cls, text: str) -> "Mac":
         digits = re.sub("[^0-9A-F]", "", text.upper())
         return cls("-".join(digits[i : i + 2] for i in range(0, 12, 2)))
+
+    @classmethod
+    def read(cls, typed: str) -> "Mac":
+        """Read what a person has copied from a label, letters taken for digits included; ValueError when it is no address."""
+        return cls.parse(re.sub("[^0-9A-Z]", "", typed.upper()).translate(_LOOK_ALIKES))
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the device has made the address up (locally administered, RFC 7042 §2.1), as phones do for each network."""
+        return bool(int(self.value[:2], 16) & 2)
 
     @property
     def names_a_device(self) -> bool:

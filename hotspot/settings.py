@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     secret_key_file: Path | None = Field(None, description="File that holds the master key.")
     portal_bind: str = Field("127.0.0.1:8080", description="host:port the portal listens on.")
     portal_url: str = Field("", description="Address guests and gateways reach the portal at; empty follows the bind.")
+    bounce_url: str = Field("", description="Plain-HTTP address that leads scanned vouchers back through the gateway.")
     portal_workers: int = Field(2, ge=1, le=64, description="Portal worker processes.")
     trusted_proxies: int = Field(0, ge=0, le=5, description="Reverse proxies in front of the portal.")
     radius_bind: str = Field("127.0.0.1", description="Address RADIUS listens on; 0.0.0.0 or :: for all.")
@@ -76,6 +77,14 @@ class Settings(BaseSettings):
         if key and len(key) < 32:
             raise ValueError("32 characters or more are needed")
         return key
+
+    @field_validator("bounce_url")
+    @classmethod
+    def _bounce_is_plain_http(cls, url: str) -> str:
+        """Gateways cannot intercept HTTPS."""
+        if url and not url.startswith("http://"):
+            raise ValueError("an address that begins with http:// is needed")
+        return url.rstrip("/")
 
     @property
     def database(self) -> str:

@@ -13,7 +13,22 @@ from hotspot.clock import Clock, utc_now
 from hotspot.database import Database
 from hotspot.keys import Keyring, Purpose
 from hotspot.settings import Settings
-from portal import errors, guest, guest_pages, guest_status, headers, health, languages, legal, look, request_log, staff
+from portal import (
+    errors,
+    guest,
+    guest_pages,
+    guest_status,
+    headers,
+    health,
+    languages,
+    legal,
+    look,
+    own_data,
+    own_device,
+    own_extension,
+    request_log,
+    staff,
+)
 from portal.context import EXTENSION, Portal
 from portal.tally import Tally
 from portal.wording import sample_unbroken
@@ -40,11 +55,18 @@ class PortalFlask(Flask):
         )
 
 
-def create_app(settings: Settings, database: Database, keyring: Keyring, clock: Clock = utc_now) -> Flask:
-    """The portal as a WSGI application."""
+def create_app(
+    settings: Settings,
+    database: Database,
+    keyring: Keyring,
+    clock: Clock = utc_now,
+    coa_makes: frozenset[str] = frozenset(),
+) -> Flask:
+    """The portal as a WSGI application; `coa_makes` are the makes of NAS that change the limits of a running session."""
     folder = _templates()
     app = PortalFlask("portal", template_folder=str(folder), static_folder=str(folder / "static"))
-    app.extensions[EXTENSION] = Portal(settings, database, keyring, clock, Tally(settings.data_dir))
+    tally = Tally(settings.data_dir)
+    app.extensions[EXTENSION] = Portal(settings, database, keyring, clock, tally, coa_makes)
     _configure(app, settings, keyring)
     for extension in (request_log, headers, languages, look, errors, staff):
         extension.init_app(app)
@@ -52,6 +74,9 @@ def create_app(settings: Settings, database: Database, keyring: Keyring, clock: 
         health.blueprint,
         guest.blueprint,
         guest_status.blueprint,
+        own_extension.blueprint,
+        own_device.blueprint,
+        own_data.blueprint,
         guest_pages.blueprint,
         look.blueprint,
         staff.blueprint,

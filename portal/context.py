@@ -35,13 +35,14 @@ class _Snapshot:
 
 @dataclass(frozen=True)
 class Portal:
-    """The parts a portal process is made of."""
+    """The parts a portal process is made of. `coa_makes`: the makes of NAS that change the limits of a running session."""
 
     settings: Settings
     database: Database
     keyring: Keyring
     clock: Clock
     tally: Tally
+    coa_makes: frozenset[str] = frozenset()
     logins: Turns = field(default_factory=Turns, repr=False)
     _snapshot: _Snapshot = field(default_factory=_Snapshot, repr=False)
 

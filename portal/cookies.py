@@ -30,6 +30,11 @@ def visit_token() -> str | None:
     return request.cookies.get(VISIT)
 
 
+def forget_visit(response: Response) -> None:
+    """Have the browser forget the way back to the guest's own page."""
+    response.delete_cookie(VISIT)
+
+
 def keep_code(response: Response, keyring: Keyring, code: Code, now: datetime) -> None:
     """Carry a scanned code over to the site's page, sealed, for CODE_LIFE."""
     sealed = keyring.encrypt(Purpose.PAGES, f"code {int(now.timestamp())} {code.value}")

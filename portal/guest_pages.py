@@ -1,5 +1,7 @@
 """Pages outside a sign-in: the portal's front door, the legal texts, and what a voucher's QR code opens."""
 
+from dataclasses import dataclass
+
 from flask import Blueprint, make_response, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -7,7 +9,7 @@ from werkzeug.wrappers import Response
 from hotspot import limits
 from hotspot.legal import LegalKind
 from hotspot.limits import Counted, Limit
-from portal import cookies, flow
+from portal import bounce, cookies, flow
 from portal.context import current
 from portal.here import Here
 from portal.languages import asked_language
@@ -45,6 +47,15 @@ def _back_url(session: Session) -> str | None:
     return url_for("guest.site_page_of", slug=site.slug, flow=token, lang=asked_language()) if site else None
 
 
+@dataclass(frozen=True, repr=False)
+class ScannedPage:
+    """All that the page of a scanned voucher shows. `onward_url` brings a phone on the Wi-Fi to the sign-in page."""
+
+    code: str
+    ssid: str | None
+    onward_url: str | None
+
+
 @blueprint.get("/v/<text>")
 def scanned(text: str) -> Response | tuple[str, int]:
     """What the QR code of a voucher opens, mostly over mobile data: the code, and how to come to the Wi-Fi."""
@@ -57,9 +68,23 @@ def scanned(text: str) -> Response | tuple[str, int]:
         known, here = _look_up(session, code)
     if not known:
         return render_template("guest/no_code.html", words=REFUSALS[Reason.UNKNOWN_CODE]), 404
-    response = make_response(render_template("guest/scanned.html", code=code.printed, here=here))
+    bounce_url = bounce.address(portal, code, here.site.id if here else None, now)
+    page = ScannedPage(code.printed, here.ssid if here else None, bounce_url or (here.again_url if here else None))
+    response = make_response(render_template("guest/scanned.html", page=page))
     cookies.keep_code(response, portal.keyring, code, now)
     return response
+
+
+@blueprint.get("/b/<token>")
+def bounced(token: str) -> str:
+    """Who sees this has come past no gateway: is not on the Wi-Fi yet, or online already."""
+    portal, now = current(), current().clock()
+    found = bounce.unseal(portal, token, now)
+    with portal.database.read() as session:
+        directory = portal.directory(session)
+    site = directory.sites.get(found.site_id or 0) if found else None
+    ssid = Here(portal, directory, site, now).ssid if site else None
+    return render_template("guest/not_on_wifi.html", ssid=ssid, again_url=request.path if found else None)
 
 
 def _look_up(session: Session, code: Code) -> tuple[bool, Here | None]:

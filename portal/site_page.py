@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from hotspot.legal import LegalKind, agreement_in_force
-from portal import cookies, look
+from portal import bounce, cookies, look
 from portal.articles import Article, describe
 from portal.here import Here
 from portal.languages import language
@@ -100,8 +100,14 @@ def show(
 ) -> str:
     """The page as HTML, with what the guest had filled in before."""
     look.dress(session, here.site)
-    page = _build(session, here, form or Form(code=cookies.kept_code(here.portal.keyring, here.now)), alerts, swap)
+    page = _build(session, here, form or Form(code=_scanned_code(here)), alerts, swap)
     return render_template(template, page=page, slug=here.site.slug)
+
+
+def _scanned_code(here: Here) -> str:
+    """The code of a voucher scanned just now: brought along through the gateway, or kept by the browser."""
+    brought = bounce.brought_code(here.portal, here.flow.original_url if here.flow else None, here.now)
+    return brought or cookies.kept_code(here.portal.keyring, here.now)
 
 
 def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], swap: bool) -> SitePage:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from flask import render_template
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hotspot.place import LoginWay
-from portal import formats, look
+from portal import bounce, formats, look
 from portal.here import Here
 from portal.wording import CLOSINGS, REFUSALS, REJOIN, Words, words_for
+from sessions.extensions import Chains
 from sessions.status import voucher_status
 from sessions.visit import CloseCause, Visit, VisitState
 from vouchers.admission import Reason, Refused, shut_out
@@ -48,8 +50,19 @@ class View(enum.StrEnum):
 
 
 @dataclass(frozen=True)
+class Ways:
+    """Where a guest's own page leads; none of it where the guest has come without its token."""
+
+    logout_form: str | None = None
+    extend_url: str | None = None
+    device_url: str | None = None
+    data_url: str | None = None
+    short_address: str | None = None
+
+
+@dataclass(frozen=True)
 class StatusPage:
-    """All that the page shows; texts that are empty are left out."""
+    """All that the page shows; texts that are empty are left out. `followers` are the vouchers that come after this one."""
 
     view: View
     site_name: str
@@ -61,40 +74,36 @@ class StatusPage:
     volume_left: str = ""
     ends: str = ""
     onward_url: str | None = None
-    logout_form: str | None = None
+    followers: tuple[str, ...] = ()
     logout_link: str | None = None
     again_url: str | None = None
-    short_address: str | None = None
+    ways: Ways = Ways()
 
 
 def onward_url(here: Here) -> str | None:
-    """Where the guest was going before the gateway stepped in; never a place that only machines visit."""
+    """Where the guest was going before the gateway stepped in; never a place that only machines visit, nor our own bounce."""
     url = here.flow.original_url if here.flow and here.flow.verified else None
-    return url if url and urlsplit(url).hostname not in _PROBES else None
+    if url is None or bounce.is_bounce(here.portal, url):
+        return None
+    return url if urlsplit(url).hostname not in _PROBES else None
 
 
-def show(
-    session: Session, here: Here, visit: Visit | None, logout_form: str | None = None, short_address: str | None = None
-) -> str:
+def show(session: Session, here: Here, visit: Visit | None, ways: Ways = Ways()) -> str:
     """The page as HTML; without a visit it says only that the guest is online, since the gateway says so."""
     look.dress(session, here.site)
-    page = _build(session, here, visit, logout_form, short_address)
-    return render_template("guest/status.html", page=page)
+    return render_template("guest/status.html", page=_build(session, here, visit, ways))
 
 
-def _build(
-    session: Session, here: Here, visit: Visit | None, logout_form: str | None, short_address: str | None
-) -> StatusPage:
+def _build(session: Session, here: Here, visit: Visit | None, ways: Ways) -> StatusPage:
     page = StatusPage(
         view=View.ONLINE,
         site_name=here.site.name,
         ssid=here.ssid,
         refresh_seconds=None,
         onward_url=onward_url(here),
-        logout_form=logout_form,
-        logout_link=None if logout_form else here.logout_url,
+        logout_link=None if ways.logout_form else here.logout_url,
         again_url=here.again_url,
-        short_address=short_address,
+        ways=ways,
     )
     if visit is None:
         return page
@@ -111,7 +120,8 @@ def _build(
     )
     if visit.runs:
         # Only the guest's own page can be asked for again and again: a flow runs out.
-        return replace(page, refresh_seconds=_REFRESH_SECONDS if logout_form else None)
+        refresh_seconds = _REFRESH_SECONDS if ways.logout_form else None
+        return replace(page, refresh_seconds=refresh_seconds, followers=_followers(session, here, visit))
     words = CLOSINGS[visit.close_cause or CloseCause.STOPPED]
     if not status.seconds_left or status.octets_left == 0:
         words = CLOSINGS[CloseCause.OVER] if visit.close_cause is not CloseCause.REVOKED else words
@@ -119,6 +129,12 @@ def _build(
     elif visit.close_cause is CloseCause.OVER and (refused := shut_out(here.site, visit.device or b"", here.now)):
         words = words_for(refused, here.site.zone, here.now)
     return replace(page, view=View.OVER, words=words)
+
+
+def _followers(session: Session, here: Here, visit: Visit) -> tuple[str, ...]:
+    ids = Chains(session, [visit.device], here.now).ids_behind(visit.voucher_id, visit.device)
+    names = {voucher.id: voucher.name for voucher in session.scalars(select(Voucher).where(Voucher.id.in_(ids)))}
+    return tuple(names[one] for one in ids)
 
 
 def _not_yet(here: Here, visit: Visit, page: StatusPage) -> StatusPage:

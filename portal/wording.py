@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from portal import formats
 from portal.handoffs import Failure, Problem
+from sessions.extending import NotExtended
 from sessions.visit import CloseCause
 from vouchers.admission import Reason, Refused
 
@@ -230,6 +231,61 @@ NO_CHOICE = Words(_l("Please choose how you would like to go online"), "")
 CHOICE_GONE = Words(
     _l("Please choose how to go online"),
     _l("What you chose is not offered here any more."),
+)
+NOT_EXTENDED: dict[NotExtended, Words] = {
+    NotExtended.USED_HERE: Words(
+        _l("You are using this voucher already"),
+        _l("Enter the code of another voucher."),
+        about_code=True,
+    ),
+    NotExtended.ENDS_BEFORE: Words(
+        _l("This voucher ends before your present one"),
+        _l("It would not let you stay online any longer. Enter the code of a voucher that ends later."),
+        about_code=True,
+    ),
+    NotExtended.TOO_MANY: Words(
+        _l("Enough vouchers are waiting already"),
+        _l("Keep this one. You can add it once the next of those that wait is in use."),
+    ),
+}
+
+NO_ADDRESS = Words(
+    _l("This is not the address of a device"),
+    _l(
+        "It has twelve digits and letters from A to F, such as 7C-10-C9-2B-40-A1. Look on the label of the device or in "
+        "its network settings, where it is called MAC or Wi-Fi address."
+    ),
+)
+ADDRESS_IS_OWN = Words(
+    _l("This is the device you are using now"),
+    _l("It is online already. Type the address of the other device."),
+)
+ADDRESS_IS_RANDOM = Words(
+    _l("This address was made up by the device"),
+    _l(
+        "Phones and computers show such an address for each network, and it may change. Take the one on the label, or go "
+        "on if the device shows exactly this address for this Wi-Fi."
+    ),
+)
+NO_DEVICE_LEFT = Words(
+    _l("No further device fits on your voucher"),
+    _l("Log one of the others out first, or take back a device that has not come yet."),
+)
+TOO_MANY_DEVICES = Words(
+    _l("Too many devices one after the other"),
+    _l("Please wait an hour before you add another one."),
+)
+ADDED = Words(
+    _l("The device may come in now"),
+    _l(
+        "Choose this Wi-Fi on the device. It comes online by itself, within a minute or two. If not, switch its Wi-Fi off and on."
+    ),
+)
+FORGOTTEN = Words(
+    _l("We have forgotten this device"),
+    _l(
+        "To go online again after this visit, it has to come through the sign-in page. Below you see what is still stored."
+    ),
 )
 NO_CODE = Words(
     _l("Please enter the code of your voucher"),

@@ -242,3 +242,5 @@ MAKES: dict[str, Make] = {
         Make("generic", "Generic WISPr", wispr_rate, hints=(*_LOCATION, *_CIRCUIT, _VLAN)),
     )
 }  # fmt: skip
+
+COA_MAKES = frozenset(make.name for make in MAKES.values() if make.takes_coa)

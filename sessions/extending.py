@@ -54,14 +54,11 @@ def extend(
         return NotExtended.TOO_MANY
     accounts = accounts_by_id(session, {visit.voucher_id, voucher.id}, now)
     fresh, own = accounts[voucher.id], accounts[visit.voucher_id]
-    answer = _decide(fresh, visit.device, site, now)
-    if isinstance(answer, Refused):
-        return answer
     limits = limits_of(own.facts, own.usage, site, now, least_seconds=1)
-    if isinstance(limits, Granted):
-        begins = turn(extended(limits, chains.behind(visit), site, now), now)
-        if isinstance(_decide(fresh, visit.device, site, begins), Refused):
-            return NotExtended.ENDS_BEFORE
+    begins = turn(extended(limits, chains.behind(visit), site, now), now) if isinstance(limits, Granted) else now
+    if isinstance(_decide(fresh, visit.device, site, begins), Refused):
+        answer = _decide(fresh, visit.device, site, now)
+        return answer if isinstance(answer, Refused) else NotExtended.ENDS_BEFORE
     last = (visit.voucher_id, *behind)[-1]
     session.add(Extension(voucher_id=last, device=visit.device, next_voucher_id=voucher.id, asked_at=now, told_at=now))
     session.flush()

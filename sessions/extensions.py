@@ -43,11 +43,12 @@ class Extendable(Protocol):
 
 
 class Chains:
-    """What follows the vouchers of some devices, with the accounts of those vouchers; two queries for all."""
+    """What follows the vouchers of some devices, with the accounts of those vouchers; at most three queries for all."""
 
     def __init__(self, session: Session, devices: Iterable[bytes | None], now: datetime) -> None:
         query = select(Extension.voucher_id, Extension.device, Extension.next_voucher_id)
-        rows = session.execute(query.where(Extension.device.in_({device for device in devices if device}))).all()
+        known = {device for device in devices if device}
+        rows = session.execute(query.where(Extension.device.in_(known))).all() if known else []
         self._next = {(voucher_id, device): next_id for voucher_id, device, next_id in rows}
         self._accounts = accounts_by_id(session, set(self._next.values()), now)
 

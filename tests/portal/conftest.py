@@ -13,6 +13,7 @@ from hotspot.keys import Keyring
 from hotspot.settings import Settings
 from portal import languages
 from portal.app import create_app
+from radius.makes import COA_MAKES
 from tests.portal.guest import PORTAL_URL as PORTAL_URL
 from tests.portal.guest import Stage
 
@@ -59,7 +60,7 @@ def portal_settings(settings: Settings) -> Settings:
 @pytest.fixture
 def app(portal_settings: Settings, database: Database, keyring: Keyring, clock: MovableClock) -> Flask:
     """The portal."""
-    app = create_app(portal_settings, database, keyring, clock)
+    app = create_app(portal_settings, database, keyring, clock, COA_MAKES)
     app.config["TESTING"] = False  # failures have to become error pages here too
     return app
 

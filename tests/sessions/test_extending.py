@@ -200,10 +200,24 @@ def test_what_cannot_follow_is_told_apart(world: World) -> None:
     revoked, taken = world.voucher(), world.voucher()
     world.revoke(revoked)
     world.go_online(taken, TABLET)
-    assert follow(world, handle, revoked) == Refused(Reason.REVOKED)
-    assert follow(world, handle, taken) == Refused(Reason.IN_USE)
+    for code, reason in ((revoked, Reason.REVOKED), (taken, Reason.IN_USE)):
+        answer = follow(world, handle, code)
+        assert isinstance(answer, Refused)
+        assert answer.reason is reason
     ends_soon = world.voucher(Clock.UNTIL, minutes=None, until=world.now + timedelta(hours=1))
     assert follow(world, handle, ends_soon) is NotExtended.ENDS_BEFORE
+
+
+def test_a_voucher_that_is_valid_by_its_turn_may_follow(world: World) -> None:
+    first, later, too_late = world.voucher(minutes=120), world.voucher(minutes=30), world.voucher(minutes=30)
+    handle = world.go_online(first, PHONE)
+    with world.database.write() as session:
+        session.get_one(Voucher, world.voucher_id(later)).good_from = world.now + timedelta(hours=1)
+        session.get_one(Voucher, world.voucher_id(too_late)).good_from = world.now + timedelta(hours=9)
+    assert follow(world, handle, later) is None
+    answer = follow(world, handle, too_late)
+    assert isinstance(answer, Refused)
+    assert answer.reason is Reason.NOT_YET_VALID
 
 
 def test_a_chain_has_an_end(world: World) -> None:

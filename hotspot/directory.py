@@ -90,6 +90,11 @@ class NasRecord:
     coa_port: int
     old_secrets: tuple[tuple[bytes, datetime], ...] = ()
     uam_pap: bool = False
+    guest_networks: tuple[Network, ...] = ()
+
+    def sees(self, address: str) -> bool:
+        """Whether a guest of this NAS comes to the portal from `address` itself, and from behind no NAT."""
+        return bool(self.guest_networks) and any(ipaddress.ip_address(address) in one for one in self.guest_networks)
 
     def secrets_at(self, now: datetime) -> tuple[bytes, ...]:
         """The secrets that may sign a request at `now`, the newest first: while one is replaced, the old one too."""
@@ -156,6 +161,10 @@ class Directory:
             if network.version == address.version and address in network:
                 return group
         return ()
+
+    def guest_nas_at(self, address: str) -> NasRecord | None:
+        """The NAS whose guests come to the portal from `address`, which no NAT hides."""
+        return next((nas for nas in self.nas if nas.sees(address)), None)
 
     @staticmethod
     def choose_client(group: tuple[NasRecord, ...], nas_identifier: str | None) -> NasRecord | None:
@@ -262,6 +271,7 @@ def nas_record(nas: Nas, keyring: Keyring) -> NasRecord:
         grain=nas.grain,
         site_id=nas.site_id,
         coa_port=nas.coa_port,
+        guest_networks=tuple(ipaddress.ip_network(network) for network in nas.guest_networks),
         old_secrets=tuple((keyring.decrypt(Purpose.SECRETS, old.secret), old.valid_until) for old in nas.old_secrets),
         uam_pap=nas.uam_pap,
     )

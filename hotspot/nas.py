@@ -1,6 +1,7 @@
 """RADIUS clients (NAS) as the operator enrols them; what could not be told apart later is refused."""
 
 import ipaddress
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,6 +35,7 @@ class NewNas:
     logins: tuple[LoginWay, ...] = (LoginWay.TICKET,)
     grain: Grain = Grain.ACCESS_POINT
     coa_port: int = 3799
+    guest_networks: tuple[str, ...] = ()
 
 
 def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site: Site | None, now: datetime) -> Nas:
@@ -47,6 +49,7 @@ def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site:
             "told apart by --nas-identifier.",
         )
     gateway_addresses = [read_gateway_address(text) for text in new.gateway_addresses]
+    guest_networks = check_guest_networks(session, new.guest_networks, site.id if site else None)
     if session.scalar(select(Nas.id).where(Nas.name == name)):
         raise Refusal("name-taken", f"There is a NAS named {name!r} already.")
     _refuse_indistinct_nas(session, keyring, new, network)
@@ -59,6 +62,7 @@ def add_nas(session: Session, actor: Actor, keyring: Keyring, new: NewNas, site:
         uam_pap=new.uam_pap,
         nas_identifier=new.nas_identifier,
         gateway_addresses=gateway_addresses,
+        guest_networks=guest_networks,
         message_authenticator=new.message_authenticator,
         logins=[str(way) for way in new.logins],
         grain=new.grain,
@@ -87,6 +91,29 @@ def read_gateway_address(text: str) -> str:
     except ValueError as error:
         advice = "such as 10.1.0.1:3990, or wlc.example without a port where it is the make's usual one"
         raise WrongUse("bad-gateway-address", f"{text[:60]!r} is not an address {advice}.") from error
+
+
+def check_guest_networks(
+    session: Session, networks: Collection[str], site_id: int | None, nas_id: int | None = None
+) -> list[str]:
+    """The networks as they are stored; Refusal where an address in one would not tell whose guest it is.
+
+    One NAS serves one site here: the portal sees nothing of a guest but the address.
+    """
+    checked = [_check_network(network) for network in networks]
+    if checked and site_id is None:
+        raise Refusal("ambiguous-site", "A guest network has to name the site: give the NAS a --site.")
+    others = session.scalars(select(Nas).where(Nas.id != (nas_id or 0), Nas.retired_at.is_(None)))
+    for other in others:
+        for network in checked:
+            if any(_overlap(network, theirs) for theirs in other.guest_networks):
+                raise Refusal("guest-network-taken", f"{network} overlaps with a guest network of NAS {other.name!r}.")
+    return checked
+
+
+def _overlap(one: str, other: str) -> bool:
+    ours, theirs = ipaddress.ip_network(one), ipaddress.ip_network(other)
+    return ours.version == theirs.version and ours.overlaps(theirs)  # type: ignore[arg-type]  # the same version
 
 
 def _check_network(text: str) -> str:

@@ -11,7 +11,7 @@ from hotspot import audit
 from hotspot.audit import Actor
 from hotspot.errors import NotFound, Refusal, WrongUse
 from hotspot.keys import Keyring, Purpose
-from hotspot.nas import check_secret, read_gateway_address
+from hotspot.nas import check_guest_networks, check_secret, read_gateway_address
 from hotspot.place import LoginWay, MessageAuthenticatorPolicy, Nas, OldSecret, announce_change
 
 LONGEST_KEEPING = timedelta(days=90)
@@ -82,6 +82,7 @@ class NasChange:
     coa_port: int | None = None
     gateway_addresses: tuple[str, ...] | None = None
     uam_pap: bool | None = None
+    guest_networks: tuple[str, ...] | None = None
 
 
 def change_nas(session: Session, actor: Actor, nas: Nas, change: NasChange, now: datetime) -> None:
@@ -103,6 +104,9 @@ def change_nas(session: Session, actor: Actor, nas: Nas, change: NasChange, now:
     if change.uam_pap is not None:
         nas.uam_pap = change.uam_pap
         said.append("PAP" if change.uam_pap else "CHAP")
+    if change.guest_networks is not None:
+        nas.guest_networks = check_guest_networks(session, change.guest_networks, nas.site_id, nas.id)
+        said.append(f"guest networks {','.join(nas.guest_networks) or 'none'}")
     if not said:
         raise WrongUse("nothing-to-change", "Say what to change: give at least one option.")
     _record(session, actor, "NAS changed", nas, now, f"{nas.name}: {', '.join(said)}")

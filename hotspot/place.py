@@ -176,6 +176,7 @@ class Nas(Identified, Base):
     uam_pap: Mapped[bool] = mapped_column(default=False, server_default=false())
     nas_identifier: Mapped[str | None] = mapped_column(String(253))
     gateway_addresses: Mapped[list[str]] = mapped_column(JSON)
+    guest_networks: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     message_authenticator: Mapped[MessageAuthenticatorPolicy] = mapped_column(enum_column(MessageAuthenticatorPolicy))
     logins: Mapped[list[str]] = mapped_column(JSON)
     grain: Mapped[Grain] = mapped_column(enum_column(Grain))

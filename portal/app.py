@@ -14,6 +14,7 @@ from hotspot.database import Database
 from hotspot.keys import Keyring, Purpose
 from hotspot.settings import Settings
 from portal import (
+    captive,
     errors,
     guest,
     guest_pages,
@@ -74,6 +75,7 @@ def create_app(
         health.blueprint,
         guest.blueprint,
         guest_status.blueprint,
+        captive.blueprint,
         own_extension.blueprint,
         own_device.blueprint,
         own_data.blueprint,

@@ -8,6 +8,7 @@ from portal import cookies, own, own_device, status_page
 from portal.context import current
 from portal.handoffs import HANDOFFS
 from portal.here import Here
+from portal.known import known_guest
 from portal.languages import asked_language
 from portal.status_page import Ways
 from sessions.asking import find_by_page_token
@@ -19,12 +20,16 @@ blueprint = Blueprint("status", __name__)
 
 @blueprint.get("/s")
 def own_page() -> str | Response:
-    """A short address to come back to, for browsers that have kept the cookie."""
+    """A short address to come back to, for browsers that have kept the cookie and guests whom their address tells."""
     portal, token = current(), cookies.visit_token()
     with portal.database.read() as session:
         if token and find_by_page_token(session, portal.keyring, token):
             return redirect(url_for("status.page", token=token), 303)
-    return render_template("guest/no_status.html")
+        here, _nas, visit = known_guest(session) or (None, None, None)
+        if here is None or visit is None:
+            return render_template("guest/no_status.html", again_url=here.again_url if here else None)
+        extend_url = own.address("extension.form", own.HERE) if own.can_extend(here, visit) else None
+        return status_page.show(session, here, visit, Ways(extend_url=extend_url))
 
 
 @blueprint.get("/s/<token>")
@@ -33,7 +38,7 @@ def page(token: str) -> str | tuple[str, int]:
     with current().database.read() as session:
         found = own.find(session, token)
         if found is None:
-            return render_template("guest/no_status.html"), 404
+            return render_template("guest/no_status.html", again_url=None), 404
         here, visit = found
         own.prepare(here, visit, "status.page", token)
         return status_page.show(session, here, visit, _ways(session, here, visit, token))

@@ -11,10 +11,14 @@ from portal.context import current
 from portal.handoffs import gateways_of
 from portal.headers import allow_forms_to
 from portal.here import Here
+from portal.known import known_guest
 from portal.languages import asked_language, link_languages_to
 from sessions.asking import find_by_page_token
 from sessions.orders import read_identifiers
 from sessions.visit import Visit
+
+# No page token is that short.
+HERE = "here"
 
 
 def find(session: Session, token: str) -> tuple[Here, Visit] | None:
@@ -37,10 +41,23 @@ def running(session: Session, token: str) -> tuple[Here, Visit] | None:
     return (here, visit) if visit.runs else None
 
 
+def running_here(session: Session, token: str) -> tuple[Here, Visit] | None:
+    """The same, where HERE in place of a token means the visit at the address that asks: for what harms nobody."""
+    if token != HERE:
+        return running(session, token)
+    here, _nas, visit = known_guest(session) or abort(404)
+    return (here, visit) if visit else None
+
+
 def address(endpoint: str, token: str, **more: str) -> str:
     """The address of another page of the same guest, with the way back to where the guest was going."""
     carried = {name: value for name in ("flow",) if (value := request.args.get(name))}
     return url_for(endpoint, token=token, lang=asked_language(), **carried, **more)
+
+
+def status_address(token: str) -> str:
+    """The address of the page that says how the guest's visit stands."""
+    return address("status.page", token) if token != HERE else url_for("status.own_page", lang=asked_language())
 
 
 def prepare(here: Here, visit: Visit, endpoint: str, token: str) -> None:
@@ -75,12 +92,16 @@ def returns_by_mac(here: Here, visit: Visit) -> bool:
     return nas is not None and LoginWay.MAC in nas.logins
 
 
-def takes_new_limits(here: Here, visit: Visit) -> bool:
-    """Whether the visit's NAS changes the limits of a session that runs."""
-    nas = nas_of(here, visit)
+def takes_new_limits(here: Here, nas: NasRecord | None) -> bool:
+    """Whether a NAS changes the limits of a session that runs."""
     return nas is not None and nas.make in here.portal.coa_makes
 
 
-def can_extend(here: Here, visit: Visit) -> bool:
+def lets_extend(here: Here, nas: NasRecord | None) -> bool:
     """Whether a visit can go on with another voucher: without a break, or with a short one where devices come back by MAC."""
-    return visit.runs and visit.device is not None and (takes_new_limits(here, visit) or returns_by_mac(here, visit))
+    return nas is not None and (takes_new_limits(here, nas) or LoginWay.MAC in nas.logins)
+
+
+def can_extend(here: Here, visit: Visit) -> bool:
+    """Whether this visit can go on with another voucher."""
+    return visit.runs and visit.device is not None and lets_extend(here, nas_of(here, visit))

@@ -36,9 +36,9 @@ class ExtensionPage:
 def form(token: str) -> str | Response:
     """Ask for the code of the voucher that is to follow."""
     with current().database.read() as session:
-        found = own.running(session, token)
+        found = own.running_here(session, token)
         if found is None or not own.can_extend(*found):
-            return redirect(own.address("status.page", token), 303)
+            return redirect(own.status_address(token), 303)
         return _show(*found, token)
 
 
@@ -47,12 +47,12 @@ def follow(token: str) -> str | Response:
     """Take the code. A wrong one counts as a guess, as everywhere."""
     typed = request.form.get("code", "").strip()[:_LONGEST_CODE]
     with current().database.write() as session:
-        found = own.running(session, token)
+        found = own.running_here(session, token)
         if found is None or not own.can_extend(*found):
-            return redirect(own.address("status.page", token), 303)
+            return redirect(own.status_address(token), 303)
         alert = _take(session, *found, typed) if typed else NO_CODE
     if alert is None:
-        return redirect(own.address("status.page", token), 303)
+        return redirect(own.status_address(token), 303)
     return _show(*found, token, typed, alert)
 
 
@@ -75,8 +75,8 @@ def _show(here: Here, visit: Visit, token: str, code: str = "", alert: Words | N
     page = ExtensionPage(
         site_name=here.site.name,
         action=own.address("extension.follow", token),
-        back_url=own.address("status.page", token),
-        seamless=own.takes_new_limits(here, visit),
+        back_url=own.status_address(token),
+        seamless=own.takes_new_limits(here, own.nas_of(here, visit)),
         code=code,
         alert=alert,
     )

@@ -19,7 +19,7 @@ from sessions.places import note_arrivals
 from sessions.recheck import recheck
 from sessions.recipients import find_recipients
 from sessions.records import Record, Report, Status
-from sessions.visit import LOST_TOUCH, CloseCause, Identifiers, Visit, VisitState, not_heard_since
+from sessions.visit import LOST_TOUCH, CloseCause, Identifiers, Visit, VisitState, not_heard_since, seen_address
 
 
 def account(
@@ -137,6 +137,7 @@ class _Batch:
     def _make_current(self, visit: HeldVisit, leg: HeldLeg, record: Record) -> None:
         """The leg that began last is where the guest is now; a late Start of the old access point changes nothing."""
         visit.identifiers = _identifiers(record).seal(self.keyring)
+        visit.address = seen_address(self.keyring, record.nas, record.framed_address)
         if record.located and record.located.site.id == visit.site_id:
             if visit.runs and leg.access_point_id not in (None, visit.access_point_id):
                 self.arrivals[leg.access_point_id or 0] += 1
@@ -169,6 +170,7 @@ class _Batch:
         reopen(self.journal, visit)
         self.reopened.add(visit.id)
         visit.identifiers = visit.identifiers or _identifiers(record).seal(self.keyring)
+        visit.address = visit.address or seen_address(self.keyring, record.nas, record.framed_address)
         self.running_at[visit.site_id, visit.device] = visit.id
         self._arrive(visit)
         self.changed_visits[visit.id] = visit

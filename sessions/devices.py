@@ -97,6 +97,8 @@ def forget(session: Session, device: bytes) -> None:
         execution_options={"synchronize_session": False},
     )
     session.execute(
-        update(Visit).where(Visit.device == device, Visit.state == VisitState.CLOSED).values(identifiers=None),
+        update(Visit)
+        .where(Visit.device == device, Visit.state == VisitState.CLOSED)
+        .values(identifiers=None, address=None),
         execution_options={"synchronize_session": False},
     )

@@ -45,6 +45,7 @@ class HeldVisit:
     close_cause: CloseCause | None = None
     log_reference: str | None = None
     identifiers: bytes | None = None
+    address: bytes | None = None
 
     @property
     def runs(self) -> bool:

@@ -168,7 +168,7 @@ def _erase_identifiers(session: Session, now: datetime) -> int:
     condition = and_(Visit.closed_at < now - IDENTIFIERS_LIVE, Visit.identifiers.is_not(None))
     visits = hold_free(session, condition, order_by=Visit.closed_at, limit=ROWS_A_ROUND)
     for visit in visits:
-        visit.identifiers = None
+        visit.identifiers = visit.address = None
     write_visits(session, visits)
     return len(visits)
 

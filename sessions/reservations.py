@@ -19,7 +19,7 @@ from sessions.held import HeldVisit, legs_of, write_visits
 from sessions.login import Login, Wish
 from sessions.outbox import ask_disconnect_ids, change_limits
 from sessions.usage import Account
-from sessions.visit import CloseCause, Identifiers, VisitState, VoucherDevice
+from sessions.visit import CloseCause, Identifiers, VisitState, VoucherDevice, seen_address
 from vouchers.admission import Granted
 from vouchers.batches import Voucher
 
@@ -111,6 +111,7 @@ class Reservations:
         visit.interim_seconds = self.interim_seconds if terms.megabytes is None else VOLUME_INTERIM_SECONDS
         visit.is_metered = terms.is_metered
         visit.identifiers = self._identifiers(wish.login, visit).seal(self.keyring)
+        visit.address = seen_address(self.keyring, wish.login.nas, wish.login.framed_address) or visit.address
         visit.accepted_at = self.now
         visit.reserved_until = self._reserved_until(wish.login, visit, grant.granted)
         if visit.state is VisitState.ASKED:

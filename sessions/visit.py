@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotspot.database import Base, BigId, enum_column, new_public_id
+from hotspot.directory import NasRecord
 from hotspot.keys import HASH_OCTETS, Keyring, Purpose
 from hotspot.mac import Mac
 from hotspot.place import LoginWay
@@ -113,6 +114,7 @@ class Visit(Base):
         _index("ix_visit_closed_at", "closed_at", where="closed_at IS NOT NULL"),
         _index("ix_visit_asked_device", "device", "site_id", where="reserved_at IS NULL"),
         _index("ix_visit_asked_at", "asked_at", where="reserved_at IS NULL"),
+        _index("ix_visit_address", "address", where="address IS NOT NULL"),
         _index("uq_visit_page_token", "page_token", where="page_token IS NOT NULL", unique=True),
     )
 
@@ -147,6 +149,8 @@ class Visit(Base):
     close_cause: Mapped[CloseCause | None] = mapped_column(enum_column(CloseCause))
     log_reference: Mapped[str | None] = mapped_column(String(16))
     identifiers: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # Only where a NAS's guests reach the portal without NAT; it goes with the identifiers.
+    address: Mapped[bytes | None] = mapped_column(LargeBinary(HASH_OCTETS))
 
 
 class Leg(Base):
@@ -251,6 +255,16 @@ class Identifiers:
 def hash_device(keyring: Keyring, mac: Mac) -> bytes:
     """The keyed hash that stands for a device."""
     return keyring.hash(Purpose.DEVICES, mac.value)
+
+
+def hash_address(keyring: Keyring, address: str) -> bytes:
+    """The keyed hash of a guest's IP address."""
+    return keyring.hash(Purpose.SESSIONS, "address", address)
+
+
+def seen_address(keyring: Keyring, nas: NasRecord, address: str | None) -> bytes | None:
+    """The hash of the address that the portal sees a guest of `nas` come from; None where a NAT hides it."""
+    return hash_address(keyring, address) if address and nas.sees(address) else None
 
 
 def new_page_token() -> str:

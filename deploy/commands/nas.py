@@ -53,6 +53,12 @@ gateway_address_option = click.option(
 )
 
 
+def guest_network_option(more: str = "") -> Callable[[Any], Any]:
+    """`--guest-network`."""
+    text = f"Network of its guests that reaches the portal without NAT; may be repeated.{more}"
+    return click.option("--guest-network", "guest_networks", multiple=True, help=text)
+
+
 def _check_gateways(make: str, addresses: tuple[str, ...]) -> None:
     """Wrong use for an address at a make that hands no guests back."""
     handoff = HANDOFFS.get(make)
@@ -75,6 +81,7 @@ def nas() -> None:
 @click.option("--uam-secret-file", type=TEXT_FILE, help="File with that secret.")
 @uam_pap_option(default=False)
 @gateway_address_option
+@guest_network_option()
 @click.option("--nas-identifier", help="Its NAS-Identifier, where several share a network.")
 @message_authenticator_option(MessageAuthenticatorPolicy.YES.value)
 @click.option(
@@ -104,6 +111,7 @@ def add(
     uam_secret_file: IO[str] | None,
     uam_pap: bool,
     gateway_addresses: tuple[str, ...],
+    guest_networks: tuple[str, ...],
     nas_identifier: str | None,
     message_authenticator: str,
     logins: tuple[LoginWay, ...],
@@ -130,6 +138,7 @@ def add(
         uam_secret=secret_of("uam-secret", uam_secret, uam_secret_file),
         uam_pap=uam_pap,
         gateway_addresses=gateway_addresses,
+        guest_networks=guest_networks,
         nas_identifier=nas_identifier,
         message_authenticator=MessageAuthenticatorPolicy(message_authenticator),
         logins=logins,
@@ -173,6 +182,7 @@ def show(installation: Installation, name: str, form: str) -> None:
 @click.option("--coa-port", type=click.IntRange(1, 65535), help="UDP port of CoA and Disconnect.")
 @uam_pap_option()
 @gateway_address_option
+@guest_network_option(" Instead of those before; 'none' for none.")
 @format_of_one
 @pass_installation
 def change(
@@ -183,6 +193,7 @@ def change(
     coa_port: int | None,
     uam_pap: bool | None,
     gateway_addresses: tuple[str, ...],
+    guest_networks: tuple[str, ...],
     form: str,
 ) -> None:
     """Change a RADIUS client, by its name or id; what is not given stays. Gateway addresses replace those of before.
@@ -191,10 +202,11 @@ def change(
     surfpass nas change "Markt gateway" --message-authenticator auto
     """
     policy = MessageAuthenticatorPolicy(message_authenticator) if message_authenticator else None
+    networks = tuple(one for one in guest_networks if one != "none") if guest_networks else None
     with installation.write() as work:
         found = find_nas(work.session, name)
         _check_gateways(found.make, gateway_addresses)
-        change = NasChange(policy, logins, coa_port, gateway_addresses or None, uam_pap)
+        change = NasChange(policy, logins, coa_port, gateway_addresses or None, uam_pap, networks)
         change_nas(work.session, COMMAND_LINE, found, change, work.now)
         shown = show_nas(found, work.now)
     print_one(shown, form)

@@ -74,6 +74,7 @@ def show_nas(nas: Nas, now: datetime) -> Shown:
         "message_authenticator": nas.message_authenticator,
         "gateway_addresses": nas.gateway_addresses,
         "uam_pap": nas.uam_pap,
+        "guest_networks": nas.guest_networks,
         "coa_port": nas.coa_port,
         "old_secret_until": old_until,
         "old_secret_used_at": nas.old_secret_used_at if old_until else None,

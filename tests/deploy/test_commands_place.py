@@ -183,6 +183,17 @@ def test_a_nas_is_changed_by_its_name(surfpass: Surfpass, surfpass_json: Json) -
     surfpass("nas", "change", "nobody", "--coa-port", "1700", code=1)
 
 
+def test_the_guest_networks_of_a_nas_are_told_and_taken_back(surfpass: Surfpass, surfpass_json: Json) -> None:
+    surfpass("customer", "add", "--name", "C")
+    surfpass("site", "add", "--customer", "C", "--slug", "c", "--name", "C", "--kind", "single", "--ssid", "S")
+    added = surfpass_json(
+        *("nas", "add", "--name", "G", "--network", "10.1.0.0/24", "--make", "generic", "--secret", "some secret"),
+        *("--site", "c", "--guest-network", "10.9.0.0/24", "--guest-network", "2001:db8::/64"),
+    )
+    assert added["guest_networks"] == ["10.9.0.0/24", "2001:db8::/64"]
+    assert surfpass_json("nas", "change", "G", "--guest-network", "none")["guest_networks"] == []
+
+
 WRONG_USES = {
     "an unknown option": ("site", "add", "--bogus"),
     "a missing option": ("customer", "add"),

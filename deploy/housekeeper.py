@@ -1,6 +1,7 @@
 """House-keeping as a process: a round every few seconds, whatever happened in the round before."""
 
 import threading
+import time
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,12 +14,15 @@ from hotspot.database import Database
 from hotspot.directory import Directory, load_directory
 from hotspot.errors import SurfpassError
 from hotspot.keys import Keyring
+from sessions.doubles import note_doubles
 from sessions.extending import find_due, move_on, tell
 from sessions.heartbeat import beat
 from sessions.housekeeping import Round, keep_house
 from sessions.recheck import FIRST, Key, end_over, find_over
 
 ROUND_EVERY_SECONDS = 10.0
+# A look at all that runs, for what takes twenty minutes to show.
+DOUBLES_EVERY_SECONDS = 300.0
 
 log = structlog.get_logger("housekeeping")
 
@@ -28,18 +32,32 @@ def run(installation: Installation, stop: threading.Event) -> None:
     keyring, database = installation.keyring(), installation.database
     log.info("keeping house", every_seconds=ROUND_EVERY_SECONDS)
     before: Round | None = None
+    look_at = 0.0
     while not stop.is_set():
         done: Round | None = None
         try:
             done = _do_round(database, keyring, installation.clock)
             _report(done, before)
             before = done
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + DOUBLES_EVERY_SECONDS
+                look_for_doubles(database, keyring, installation.clock())
         except SurfpassError as error:
             log.error("round failed", error=type(error).__name__, code=error.code)
         except Exception:
             log.exception("round failed")
         if done is None or not done.is_full:
             stop.wait(ROUND_EVERY_SECONDS)
+
+
+def look_for_doubles(database: Database, keyring: Keyring, now: datetime) -> None:
+    """Say once of each device that it is at two places at once; not which device."""
+    with database.write() as session:
+        found = note_doubles(session, now)
+        slugs = {id: site.slug for id, site in load_directory(session, keyring).sites.items()} if found else {}
+    for one in found:
+        sites = [slugs[id] for id in (one.site_id, one.other_site_id) if id in slugs]
+        log.warning("a device is at two places at once: its MAC address may have been copied", sites=sites)
 
 
 def _do_round(database: Database, keyring: Keyring, clock: Clock) -> Round:

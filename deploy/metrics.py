@@ -122,6 +122,11 @@ def _families(gauges: Gauges) -> Iterable[Metric]:
     yield _gauge("surfpass_access_points_full", "Access points at their limit or beyond", gauges.access_points_full)
     yield _gauge("surfpass_disconnect_outbox", "Orders to NAS that are not done", gauges.outbox_depth)
     yield _gauge("surfpass_disconnect_outbox_age_seconds", "Age of the oldest of them", gauges.outbox_age)
+    yield _gauge(
+        "surfpass_devices_at_two_places",
+        "Devices that are online at two places at once: copied MAC addresses",
+        gauges.devices_at_two_places,
+    )
     beats = GaugeMetricFamily(
         "surfpass_last_beat_timestamp_seconds", "When a part of the PoP last said that it works", labels=["part"]
     )

@@ -113,7 +113,7 @@ def check_guest_networks(
 
 def _overlap(one: str, other: str) -> bool:
     ours, theirs = ipaddress.ip_network(one), ipaddress.ip_network(other)
-    return ours.version == theirs.version and ours.overlaps(theirs)  # type: ignore[arg-type]  # the same version
+    return ours.version == theirs.version and ours.overlaps(theirs)
 
 
 def _check_network(text: str) -> str:

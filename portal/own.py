@@ -1,5 +1,7 @@
 """The guest's own pages hang on a token in their address (decision 6): whose they are, and what the visit allows."""
 
+from typing import Any
+
 from flask import abort, request, url_for
 from sqlalchemy.orm import Session
 
@@ -49,10 +51,10 @@ def running_here(session: Session, token: str) -> tuple[Here, Visit] | None:
     return (here, visit) if visit else None
 
 
-def address(endpoint: str, token: str, **more: str) -> str:
+def address(endpoint: str, token: str, **more: str | None) -> str:
     """The address of another page of the same guest, with the way back to where the guest was going."""
-    carried = {name: value for name in ("flow",) if (value := request.args.get(name))}
-    return url_for(endpoint, token=token, lang=asked_language(), **carried, **more)
+    values: dict[str, Any] = {"token": token, "lang": asked_language(), "flow": request.args.get("flow"), **more}
+    return url_for(endpoint, **values)
 
 
 def status_address(token: str) -> str:
@@ -65,8 +67,8 @@ def prepare(here: Here, visit: Visit, endpoint: str, token: str) -> None:
     targets = gateways(here, visit)
     if len(targets) == 1:  # only then the log-out goes on to it; hundreds would burst the header
         allow_forms_to(targets)
-    carried = {name: value for name in ("flow",) if (value := request.args.get(name))}
-    link_languages_to(endpoint, token=token, **carried)
+    came_through = request.args.get("flow")
+    link_languages_to(endpoint, token=token, **({"flow": came_through} if came_through else {}))
 
 
 def nas_of(here: Here, visit: Visit) -> NasRecord | None:

@@ -6,13 +6,16 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from flask import render_template
+from flask_babel import gettext as _
 
+from hotspot.directory import Directory
 from hotspot.looks import waiting_looks
 from hotspot.place import Site
 from portal import gate, staff_words
 from portal.context import current
 from portal.staff_texts import missing_texts
 from portal.staff_user import signed_in
+from sessions.doubles import Sighting, alarms
 from sessions.occupancy import Occupancy, guests_now
 from vouchers.batches import count_vouchers
 
@@ -71,9 +74,22 @@ def desk() -> str:
         stock = count_vouchers(session, ids, now)
         missing = missing_texts(session, now) if user.is_operator else []
         waiting = waiting_looks(session) if user.is_operator else ()
+        doubles = _doubles(portal.directory(session), alarms(session, now)) if user.is_operator else []
     cards = [card(site, occupancy, stock.get(site.id, 0), now, with_customer=user.is_operator) for site in sites]
     pages = [WaitingPage(look.site.public_id, look.site.name) for look in waiting]
-    return render_template("staff/desk.html", cards=cards, waiting=pages, missing=missing)
+    return render_template("staff/desk.html", cards=cards, waiting=pages, missing=missing, doubles=doubles)
+
+
+def _doubles(directory: Directory, found: list[Sighting]) -> list[str]:
+    """Where devices are at two places at once, in words; which devices, nobody is told."""
+    names = {site.id: site.name for site in directory.sites.values()}
+    return [
+        _("At %(site)s and at %(other)s", site=names[one.site_id], other=names[one.other_site_id])
+        if one.site_id != one.other_site_id
+        else _("At two access points of %(site)s", site=names[one.site_id])
+        for one in found
+        if one.site_id in names and one.other_site_id in names
+    ]
 
 
 def card(site: Site, occupancy: Occupancy, in_stock: int, now: datetime, *, with_customer: bool = False) -> SiteCard:

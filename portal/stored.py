@@ -143,9 +143,9 @@ def _browser() -> Iterator[Stored]:
 def _after(here: Here, visit: Visit, life: timedelta) -> str:
     """Until when, from the end of the visit on."""
     if visit.closed_at:
-        return _("until %(moment)s", moment=formats.moment(visit.closed_at + life, here.site.zone, here.now))
+        return str(_("until %(moment)s", moment=formats.moment(visit.closed_at + life, here.site.zone, here.now)))
     if life < timedelta(hours=1):
         minutes = life // timedelta(minutes=1)
-        return ngettext("until %(num)s minute after the visit", "until %(num)s minutes after the visit", minutes)
+        return str(ngettext("until %(num)s minute after the visit", "until %(num)s minutes after the visit", minutes))
     hours = life // timedelta(hours=1)
-    return ngettext("until %(num)s hour after the visit", "until %(num)s hours after the visit", hours)
+    return str(ngettext("until %(num)s hour after the visit", "until %(num)s hours after the visit", hours))

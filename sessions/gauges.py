@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hotspot.place import AccessPoint
+from sessions.doubles import alarms
 from sessions.heartbeat import Heartbeat
 from sessions.visit import RUNNING, Disconnect, Visit, VisitState, is_counted
 
@@ -25,10 +26,11 @@ class Gauges:
     outbox_depth: int
     outbox_age: float
     beats: Mapping[str, datetime]
+    devices_at_two_places: int
 
 
 def measure(session: Session, now: datetime) -> Gauges:
-    """Measure; six queries, each over what runs or waits and none over history."""
+    """Measure; seven queries, each over what runs or waits and none over history."""
     asked = select(func.count()).where(Visit.reserved_at.is_(None), Visit.state == VisitState.ASKED)
     running = select(Visit.state, func.count()).where(Visit.runs).group_by(Visit.state)
     visits = dict.fromkeys(RUNNING, 0) | dict(session.execute(running).all())
@@ -40,6 +42,7 @@ def measure(session: Session, now: datetime) -> Gauges:
         access_points_full=_count_full(session),
         outbox_depth=depth,
         outbox_age=max((now - oldest).total_seconds(), 0.0) if oldest else 0.0,
+        devices_at_two_places=len(alarms(session, now)),
         beats=dict(session.execute(select(Heartbeat.name, Heartbeat.beat_at)).all()),
     )
 

@@ -13,6 +13,7 @@ from hotspot.keys import Keyring
 from hotspot.people import Role
 from hotspot.place import Grain, SiteKind
 from sessions.admit import Admitted, admit
+from sessions.doubles import DoubleSighting
 from sessions.visit import Visit, VisitState
 from tests.factories import Place, a_login, a_pass, a_place, a_site, a_user, directory, some_vouchers
 from tests.portal.desk import counting_queries, signed_in, words_of
@@ -133,3 +134,19 @@ def test_staff_pages_need_neither_script_nor_inline_style(app: Flask, database: 
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "unsafe" not in page.headers["Content-Security-Policy"]
     assert page.headers["Cache-Control"] == "no-store"
+
+
+def test_the_operator_sees_where_a_device_is_at_two_places_at_once_and_an_owner_does_not(
+    app: Flask, database: Database, keyring: Keyring, now: datetime
+) -> None:
+    with database.write() as session:
+        place = a_place(session, keyring)
+        a_user(session, customer=place.customer, email=EMAIL)
+        a_user(session, Role.OPERATOR, email="operator@example.org")
+    guests_come(database, keyring, place, 1, now)
+    with database.write() as session:
+        visit_id = session.scalars(select(Visit.id)).one()
+        session.add(DoubleSighting(visit_id=visit_id, other_visit_id=visit_id, first_seen_at=now, last_seen_at=now))
+    words = f"At two access points of {place.site.name}"
+    assert words in words_of(signed_in(app, "operator@example.org").get("/desk"))
+    assert words not in words_of(signed_in(app, EMAIL).get("/desk"))

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from hotspot.directory import NasRecord
 from hotspot.mac import Mac
 from hotspot.place import LoginWay
-from portal import flow
+from portal import flow, look
 from portal.context import current
 from portal.handoffs import gateways_of
 from portal.headers import allow_forms_to
@@ -40,6 +40,7 @@ def find(session: Session, token: str) -> tuple[Here, Visit] | None:
 def running(session: Session, token: str) -> tuple[Here, Visit] | None:
     """The same, where the visit runs; None once it is over. 404 where there is none."""
     here, visit = find(session, token) or abort(404)
+    look.dress(session, here.site)
     return (here, visit) if visit.runs else None
 
 
@@ -48,6 +49,7 @@ def running_here(session: Session, token: str) -> tuple[Here, Visit] | None:
     if token != HERE:
         return running(session, token)
     here, _nas, visit = known_guest(session) or abort(404)
+    look.dress(session, here.site)
     return (here, visit) if visit else None
 
 

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, redirect, render_template, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from portal import cookies, own, stored
+from portal import cookies, look, own, stored
 from portal.context import current
 from portal.here import Here
 from portal.stored import Stored
@@ -50,6 +50,7 @@ def forget_device(token: str) -> Response:
 
 
 def _show(session: Session, here: Here, visit: Visit, token: str) -> str:
+    look.dress(session, here.site)
     own.prepare(here, visit, "data.page", token)
     forgotten = "forgotten" in request.args
     page = DataPage(

@@ -109,7 +109,7 @@ def _others(session: Session, visit: Visit) -> Iterator[Stored]:
                 "%(num)s devices you have added, as scrambled numbers",
                 expected,
             ),
-            _("So that they can come in without the sign-in page"),
+            _("To come in without the sign-in page"),
             _("until your voucher ends, %(days)s days at most", days=DEVICES_LIVE.days),
         )
 

@@ -261,9 +261,9 @@ ADDRESS_IS_OWN = Words(
     _l("It is online already. Type the address of the other device."),
 )
 ADDRESS_IS_RANDOM = Words(
-    _l("This address was made up by the device"),
+    _l("This is a random address"),
     _l(
-        "Phones and computers show such an address for each network, and it may change. Take the one on the label, or go "
+        "Phones and computers make one up for each network, and it may change. Take the one on the label, or go "
         "on if the device shows exactly this address for this Wi-Fi."
     ),
 )

@@ -168,7 +168,7 @@ def _move(
 
 
 def _hand_over(session: Session, visit: HeldVisit, before: Voucher, after: Voucher, now: datetime) -> None:
-    """What the visit has used so far stays with the first voucher, although its counters go on (docs/decisions/0011)."""
+    """What the visit has used so far stays with the first voucher, although its counters go on (docs/decisions/0012)."""
     times = times_by_voucher(session, {before.id, after.id}, now)
     of_visit = [(interval, octets) for id_, interval, octets in times.get(before.id, []) if id_ == visit.id]
     its_own = [interval for interval, _octets in of_visit]

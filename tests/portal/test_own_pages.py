@@ -186,7 +186,7 @@ def test_a_made_up_address_is_explained_and_taken_when_the_guest_is_sure(stage: 
     stage.come_online()
     made_up = a_mac()
     page = stage.phone.client.post(own_address(stage, "/device"), data={"address": made_up.value})
-    assert "This address was made up by the device" in words_of(page)
+    assert "This is a random address" in words_of(page)
     assert promised(stage) == []
     stage.phone.client.post(own_address(stage, "/device"), data={"address": made_up.value, "random": "1"})
     assert promised(stage) == [hash_device(stage.keyring, made_up)]

@@ -124,9 +124,11 @@ def test_volume_that_the_first_has_borne_is_not_taken_from_the_second(world: Wor
     assert (usages[one].octets, usages[other].octets) == (11 * MEGABYTE, 3 * MEGABYTE)
 
 
-def test_minutes_online_are_borne_by_the_one_and_then_by_the_other(world: World) -> None:
+@pytest.mark.parametrize(("shared", "seconds"), [(False, 300), (True, 900)])
+def test_minutes_online_are_borne_by_the_one_and_then_by_the_other(world: World, shared: bool, seconds: int) -> None:
     first, second = world.voucher(Clock.ONLINE, minutes=10), world.voucher(Clock.ONLINE, minutes=60, devices=2)
-    world.go_online(second, TABLET)
+    if shared:
+        world.go_online(second, TABLET)
     handle = world.go_online(first, PHONE)
     follow(world, handle, second)
     world.wait(minutes=10)
@@ -137,8 +139,8 @@ def test_minutes_online_are_borne_by_the_one_and_then_by_the_other(world: World)
     world.interim(handle, 900, f"session-{handle}")
     one, other = world.voucher_id(first), world.voucher_id(second)
     usages = world.usages([one, other])
-    assert (usages[one].seconds, usages[other].seconds) == (600, 900)
-    assert len(usages[other].running) == 2
+    assert (usages[one].seconds, usages[other].seconds) == (600, seconds)
+    assert len(usages[other].running) == (2 if shared else 1)
 
 
 def test_a_volume_that_has_no_follower_with_one_is_watched_by_the_pop_alone(world: World) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import Table, null
+from sqlalchemy import Table
 from sqlalchemy.orm import Session
 
 from hotspot import bulk
@@ -154,8 +154,8 @@ class Reservations:
             ]
         )
         keys = [VoucherDevice.voucher_id, VoucherDevice.device]
-        latest = {name: fresh.excluded[name] for name in ("last_login_at", *Agreement._fields)}
-        latest["promised_at"] = null()
+        latest: dict[str, object] = {name: fresh.excluded[name] for name in ("last_login_at", *Agreement._fields)}
+        latest["promised_at"] = None
         self.session.execute(fresh.on_conflict_do_update(index_elements=keys, set_=latest))
 
     def _share_anew(self, grants: Sequence[Grant]) -> None:

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -35,7 +35,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back to 0011: what was to follow is forgotten, and who was promised to come is not let in."""
+    """Back to 0012: what was to follow is forgotten, and who was promised to come is not let in."""
     op.drop_table("extension")
     op.execute("DELETE FROM voucher_device WHERE promised_at IS NOT NULL")
     op.drop_column("voucher_device", "promised_at")

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
@@ -20,7 +20,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back to 0012."""
+    """Back to 0013."""
     op.drop_index("ix_visit_address", "visit")
     op.drop_column("visit", "address")
     op.drop_column("nas", "guest_networks")

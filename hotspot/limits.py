@@ -1,14 +1,14 @@
 """Limits on how often something may happen: counters in the database, shared by both doors and all processes."""
 
 import enum
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Integer, LargeBinary, bindparam, case, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hotspot.bulk import Query, upsert
+from hotspot.bulk import Query, nothing_asked, upsert
 from hotspot.database import Base, UtcDateTime
 from hotspot.keys import HASH_OCTETS, Keyring, Purpose
 
@@ -57,9 +57,16 @@ class Counted(NamedTuple):
 
 def reached(session: Session, keyring: Keyring, counted: Collection[Counted], now: datetime) -> set[Counted]:
     """Those of `counted` whose limit is used up; one query for all."""
+    return ask_reached(session, keyring, counted, now)()
+
+
+def ask_reached(
+    session: Session, keyring: Keyring, counted: Collection[Counted], now: datetime
+) -> Callable[[], set[Counted]]:
+    """Ask what `reached` returns; whoever calls what is returned has it."""
     by_hash = {_hash(keyring, one): one for one in counted}
-    rows = _RUNNING.rows(session, subjects=by_hash, now=now) if by_hash else ()
-    return {by_hash[subject] for subject, hits in rows if hits >= by_hash[subject].limit.allowed}
+    asked = _RUNNING.ask(session, subjects=by_hash, now=now) if by_hash else nothing_asked()
+    return lambda: {by_hash[subject] for subject, hits in asked.rows() if hits >= by_hash[subject].limit.allowed}
 
 
 _RUNNING = Query(

@@ -1,11 +1,15 @@
 """PostgreSQL as the database: several hosts, dead ones noticed in seconds, and no commit taken for durable that is not."""
 
+import select
 from typing import Any
 
 import psycopg
 from psycopg.errors import Diagnostic
 from sqlalchemy import URL, Dialect, Engine, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from hotspot.pipeline import Pipeline
 
 # A primary that is gone without a word: with these a waiting query fails after about 6 s, a new connection looks at the
 # next host after 2 s. What the URL says itself wins.
@@ -36,12 +40,27 @@ class Connection(psycopg.Connection[Any]):
 
     _alone = False
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.statements = Pipeline(self)
+
+    def cursor(self, *arguments: Any, **named: Any) -> Any:
+        """A cursor, whose statements come after all that wait in the pipeline."""
+        self.statements.run()
+        return super().cursor(*arguments, **named)
+
     def commit(self) -> None:
         """Commit. psycopg.OperationalError when the wait for the standby was cancelled: the outcome is open."""
         self._alone = False
-        super().commit()
+        if not self.statements.finish(b"COMMIT"):
+            super().commit()
         if self._alone:
             raise psycopg.OperationalError("the commit was not confirmed by a synchronous standby")
+
+    def rollback(self) -> None:
+        """Roll back; what waits in the pipeline is not sent."""
+        self.statements.forget()
+        super().rollback()
 
     def watch(self, notice: Diagnostic) -> None:
         """Take note of a warning that a wait was cancelled; its text is in the server's language, its source is not."""
@@ -65,19 +84,30 @@ def create_postgresql_engine(
     defaults["options"] = " ".join([*settings, *_texts(url.query.get("options", ())), _SPEAK_UTC])
     url = url.difference_update_query(["options"])
     query = {name: value for name, value in defaults.items() if name not in url.query}
-    engine = create_engine(
-        url.update_query_dict(query), hide_parameters=True, pool_pre_ping=True, pool_size=10, pool_use_lifo=True
-    )
+    engine = create_engine(url.update_query_dict(query), hide_parameters=True, pool_size=10, pool_use_lifo=True)
 
     def connect(
         _dialect: Dialect, _record: ConnectionPoolEntry, arguments: tuple[Any, ...], named: dict[str, Any]
     ) -> Any:
-        connection = Connection.connect(*arguments, **named)
+        # What psycopg prepares it gives back with every rollback, and what the pipeline has prepared with it.
+        connection = Connection.connect(*arguments, **{**named, "prepare_threshold": None})
         connection.add_notice_handler(connection.watch)
         return connection
 
     event.listen(engine, "do_connect", connect)
+    event.listen(engine, "checkout", _check)
     return engine
+
+
+def _check(connection: Connection, _record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Have a connection replaced that the server has closed: its end can be read, where asking would cost a round trip."""
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    try:
+        while poll.poll(0):
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError as error:
+        raise InvalidatePoolError("the server has closed the connection") from error
 
 
 def _hosts(url: URL) -> tuple[str, ...]:

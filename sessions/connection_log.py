@@ -21,8 +21,8 @@ from sqlalchemy import (
     String,
     Table,
     TableClause,
+    bindparam,
     column,
-    delete,
     exists,
     select,
     table,
@@ -32,6 +32,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot import bulk
+from hotspot.bulk import Query
 from hotspot.clock import site_day
 from hotspot.database import Base, BigId, new_public_id
 from hotspot.directory import SiteRecord
@@ -42,6 +43,13 @@ _OCTET_STEP = 100_000
 _DAY_TABLES = tuple(
     table(name, column("day", Date), column("key", LargeBinary)) for name in ("log_day_key_even", "log_day_key_odd")
 )
+
+
+def _day_key_query(keys: TableClause) -> Query:
+    return Query(lambda _is_in: select(keys.c.key).where(keys.c.day == bindparam("day", type_=Date())))
+
+
+_DAY_KEYS = tuple(map(_day_key_query, _DAY_TABLES))
 _TRUNCATE = {"log_day_key_even": "TRUNCATE log_day_key_even", "log_day_key_odd": "TRUNCATE log_day_key_odd"}
 _KEY_FILES = "????-??-??.key"
 _COLUMNS = ("reference", "site_id", "access_point_id", "day", "token", "started_at", "minutes", "octets")
@@ -109,9 +117,9 @@ class Journal:
 
     def write(self) -> None:
         """Bring it all to the database."""
-        if self._withdrawn:
-            self._session.execute(delete(LogEntry).where(LogEntry.reference.in_(self._withdrawn)))
-        bulk.insert(self._session, cast(Table, LogEntry.__table__), _COLUMNS, list(self._entries.values()))
+        entries = cast(Table, LogEntry.__table__)
+        bulk.delete(self._session, entries, "reference", self._withdrawn)
+        bulk.insert(self._session, entries, _COLUMNS, list(self._entries.values()))
         self._withdrawn, self._entries = set(), {}
 
 
@@ -179,7 +187,9 @@ def _day_key_in_file(folder: Path, day: date) -> bytes:
 
 def _day_key_in_table(session: Session, day: date) -> bytes:
     """Race: of two transactions that make the day's key, the second waits for the first and reads its key."""
-    keys = _DAY_TABLES[day.toordinal() % 2]
-    fresh = insert(keys).values(day=day, key=secrets.token_bytes(32))
-    session.execute(fresh.on_conflict_do_nothing(index_elements=["day"]))
-    return bytes(session.execute(select(keys.c.key).where(keys.c.day == day)).scalar_one())
+    keys, query = _DAY_TABLES[day.toordinal() % 2], _DAY_KEYS[day.toordinal() % 2]
+    if known := query.rows(session, day=day):
+        return bytes(known[0][0])
+    fresh = insert(keys).values(day=day, key=secrets.token_bytes(32)).on_conflict_do_nothing(index_elements=["day"])
+    made = session.scalar(fresh.returning(keys.c.key))
+    return bytes(made or query.rows(session, day=day)[0][0])

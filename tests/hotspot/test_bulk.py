@@ -61,3 +61,13 @@ def test_an_insert_that_meets_a_row_changes_it(database: Database) -> None:
             session.execute(fresh.on_conflict_do_update(index_elements=[LimitCounter.subject], set_=changed))
     with database.read() as session:
         assert session.execute(select(func.count(), func.sum(LimitCounter.hits))).one() == (1, 3)
+
+
+def test_only_the_rows_that_are_named_are_deleted(database: Database) -> None:
+    store(database, 5)
+    with database.write() as session:
+        bulk.delete(session, LimitCounter.__table__, "subject", {subject(1), subject(3), subject(7)})  # type: ignore[arg-type]
+        bulk.delete(session, LimitCounter.__table__, "subject", ())  # type: ignore[arg-type]
+    with database.read() as session:
+        left = session.scalars(select(LimitCounter.subject).order_by(LimitCounter.subject))
+        assert list(left) == [subject(0), subject(2), subject(4)]

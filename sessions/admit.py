@@ -5,8 +5,8 @@ decided (decision 2).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -26,8 +26,7 @@ from vouchers.admission import DeviceFacts, Granted, Reason, Refused, decide, in
 MOST_ROUNDS = 4
 
 
-@dataclass(frozen=True)
-class Admitted:
+class Admitted(NamedTuple):
     """The device may be online: the visit's handle (our Class), its limits, and how often to account, in seconds."""
 
     handle: str

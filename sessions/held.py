@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, FromClause, Table, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hotspot import bulk
-from hotspot.bulk import IsIn, Query
+from hotspot.bulk import Asked, IsIn, Query
 from hotspot.place import LoginWay
 from sessions.visit import RUNNING, CloseCause, Leg, Visit, VisitState
 
@@ -93,7 +93,12 @@ _BY_ID = held_query(lambda is_in: is_in(Visit.id, "ids"))
 
 def hold_by(session: Session, query: Query, **parameters: object) -> list[HeldVisit]:
     """The visits that a `held_query` holds."""
-    return [HeldVisit(*row) for row in query.rows(session, **parameters)]
+    return held_visits(query.ask(session, **parameters))
+
+
+def held_visits(asked: Asked) -> list[HeldVisit]:
+    """The visits that a `held_query` was asked to hold."""
+    return [HeldVisit(*row) for row in asked.rows()]
 
 
 def hold_ids(session: Session, ids: Collection[int]) -> list[HeldVisit]:

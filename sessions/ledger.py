@@ -6,15 +6,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from hotspot.bulk import Query
+from hotspot.bulk import Asked, Query, nothing_asked
 from hotspot.clock import end_of_site_day, site_day
 from hotspot.database import UtcDateTime
 from hotspot.directory import SiteRecord
 from hotspot.keys import Keyring
-from sessions.held import HeldVisit, held_query, hold_by
-from sessions.login import Wish, prove_codes
+from sessions.held import HeldVisit, held_query, held_visits
+from sessions.login import Wish, ask_guessers, prove_codes
 from sessions.places import HeldPlaces, Places, pool_of
-from sessions.usage import Account, account_of, hold_accounts, is_spent
+from sessions.usage import Account, account_of, ask_to_hold, held_accounts, is_spent
 from sessions.visit import CUT_OFF, Visit
 from vouchers.admission import PlaceFacts
 from vouchers.batches import Voucher, free_voucher
@@ -65,13 +65,16 @@ class Ledger:
         ids = {wish.voucher_id for wish in wishes if wish.voucher_id} | set(taken)
         ids.update(*(wish.other_vouchers for wish in wishes if wish.other_vouchers))
         hashes = {one for wish in wishes for one in wish.code_hashes}
-        self.accounts, by_code = hold_accounts(session, ids, hashes, now)
-        prove_codes(session, keyring, wishes, by_code, now)
+        # Asked together: who turns out to be refused has waited for nobody but itself.
+        guessers = ask_guessers(session, keyring, wishes, now)
+        vouchers, visits = ask_to_hold(session, ids, hashes), self._ask_visits(wishes)
+        self.accounts, by_code = held_accounts(session, vouchers, now)
+        prove_codes(session, keyring, wishes, by_code, guessers(), now)
         wishes = [wish for wish in wishes if not wish.refused]
         self.free_accounts = {
             key: (self.accounts[id], rounds) for id, (key, rounds) in taken.items() if id in self.accounts
         }
-        self._load_visits(wishes)
+        self._take_in(held_visits(visits))
         self.places = HeldPlaces(session, known, {pool_of(wish.login.located) for wish in wishes})
 
     def _free_passes_taken(self, wishes: list[Wish]) -> dict[int, tuple[tuple[int, int, bytes], int]]:
@@ -91,16 +94,17 @@ class Ledger:
             if day == sites[site_id]
         }
 
-    def _load_visits(self, wishes: list[Wish]) -> None:
-        where = {"sites": {wish.site.id for wish in wishes}, "devices": {wish.device for wish in wishes}}
+    def _ask_visits(self, wishes: list[Wish]) -> Asked:
+        self._where = {"sites": {wish.site.id for wish in wishes}, "devices": {wish.device for wish in wishes}}
         asked = {wish.visit_id for wish in wishes if wish.visit_id}
         swapping = {wish.voucher_id for wish in wishes if wish.swaps and wish.voucher_id}
         if not wishes:
-            held = []
-        elif asked or swapping:
-            held = hold_by(self.session, _CONCERNED, asked=asked, swapping=swapping, **where)
-        else:
-            held = hold_by(self.session, _AT_PLACES, **where)
+            return nothing_asked()
+        if asked or swapping:
+            return _CONCERNED.ask(self.session, asked=asked, swapping=swapping, **self._where)
+        return _AT_PLACES.ask(self.session, **self._where)
+
+    def _take_in(self, held: list[HeldVisit]) -> None:
         self.by_id = {visit.id: visit for visit in held}
         # Race: one may have closed while we waited for it.
         self.by_device = {(visit.site_id, visit.device): visit for visit in held if visit.runs and visit.device}
@@ -108,7 +112,6 @@ class Ledger:
         for visit in held:
             if visit.runs:
                 self.by_voucher.setdefault(visit.voucher_id, []).append(visit)
-        self._where = where
 
     def current(self, wish: Wish) -> HeldVisit | None:
         """The visit that the device has at the site now."""

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -99,7 +99,7 @@ def resolve(session: Session, keyring: Keyring, logins: Sequence[Login], now: da
     for wish in codes:
         # A gateway's own login page shows what is in force, as the portal would (docs/decisions/0010).
         wish.accepted = in_force
-    _read_codes(session, keyring, codes, now)
+    _read_codes(keyring, codes)
     _resolve_devices(session, keyring, devices, in_force, now)
     return wishes
 
@@ -182,26 +182,32 @@ def _ticket_is_right(keyring: Keyring, wish: Wish, site_id: int, expires_at: dat
     return any(wish.login.proof.matches(ticket) for ticket in tickets)
 
 
-def _read_codes(session: Session, keyring: Keyring, wishes: list[Wish], now: datetime) -> None:
-    """What can be said of codes before their vouchers are held: who mistyped, and who has guessed too often."""
-    if not wishes:
-        return
-    for wish in wishes:
-        wish.counters = guess_counters(wish.site, str(wish.login.device))
-    at_sites = {wish.site.id: wish.counters[0] for wish in wishes}
-    reached = limits.reached(session, keyring, [*at_sites.values(), *(wish.counters[1] for wish in wishes)], now)
+def _read_codes(keyring: Keyring, wishes: list[Wish]) -> None:
+    """What can be said of codes before the database is asked: who mistyped."""
     for wish in wishes:
         code = _read_code(wish)
         if code is None:
             wish.refused = Refused(Reason.MISTYPED)
-        elif reached and not reached.isdisjoint(wish.counters):
-            wish.refused = Refused(Reason.TOO_MANY_TRIES)
         else:
             wish.code, wish.code_hashes = code, code_hashes(keyring, code)
+            wish.counters = guess_counters(wish.site, wish.login.device.value if wish.login.device else None)
+
+
+def ask_guessers(
+    session: Session, keyring: Keyring, wishes: Iterable[Wish], now: datetime
+) -> Callable[[], set[Counted]]:
+    """Ask who of those with a code has guessed too often."""
+    counted = {one for wish in wishes if wish.code for one in wish.counters}
+    return limits.ask_reached(session, keyring, counted, now)
 
 
 def prove_codes(
-    session: Session, keyring: Keyring, wishes: Iterable[Wish], vouchers: Mapping[bytes, int], now: datetime
+    session: Session,
+    keyring: Keyring,
+    wishes: Iterable[Wish],
+    vouchers: Mapping[bytes, int],
+    guessers: set[Counted],
+    now: datetime,
 ) -> None:
     """Find out which codes are right, now that their vouchers, here by code hash, are held. Wrong ones are counted as guesses."""
     wrong: Counter[Counted] = Counter()
@@ -209,7 +215,8 @@ def prove_codes(
         if wish.code is None:
             continue
         found = [vouchers[one] for one in wish.code_hashes if one in vouchers]
-        if wrong and any(wrong[one] >= one.limit.allowed for one in wish.counters):
+        too_often = guessers and not guessers.isdisjoint(wish.counters)
+        if too_often or (wrong and any(wrong[one] >= one.limit.allowed for one in wish.counters)):
             wish.refused = Refused(Reason.TOO_MANY_TRIES)
         elif not found or not _code_is_proved(wish, wish.code):
             wish.refused = Refused(Reason.UNKNOWN_CODE)

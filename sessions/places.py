@@ -25,8 +25,7 @@ from hotspot.place import AccessPoint
 from sessions.visit import Visit, is_counted
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(NamedTuple):
     """Whose guests are counted together: an access point's, or a site's; and the access points that give its places."""
 
     counted_by: str
@@ -53,8 +52,7 @@ class Overtaken(Exception):
     """Others have given the places meanwhile that a batch has relied on: roll back, and decide it anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
+class _Counted(NamedTuple):
     """The guests that were counted, and at how many arrivals."""
 
     guests: int
@@ -124,8 +122,10 @@ class HeldPlaces:
         # Who came and left in this batch, and at which access points they arrived.
         self._change: Counter[tuple[str, int]] = Counter()
         self._arrived: Counter[int] = Counter()
-        # Pools that were trusted to have room, with how many of this batch came before whoever relied on it.
+        # Pools that were trusted to have room, with how many of this batch came before whoever relied on it; and those where
+        # somebody has taken a place: only there it matters.
         self._trusted: dict[Pool, int] = {}
+        self._taken: set[Pool] = set()
 
     def room(self, pool: Pool) -> Room:
         """How full the place is: at most, as long as that is below its limit; else exactly, and held."""
@@ -148,7 +148,9 @@ class HeldPlaces:
         self._change[pool.counted_by, pool.id] += 1
         if pool.counted_by != "site":
             self._change["site", site_id] += 1
-        self._arrived.update(pool.points[:1])
+        for point_id in pool.points[:1]:
+            self._arrived[point_id] += 1
+        self._taken.add(pool)
 
     def leave(self, access_point_id: int | None, site_id: int) -> None:
         """Count a guest who leaves a place."""
@@ -162,7 +164,7 @@ class HeldPlaces:
         Overtaken when what was relied on no longer holds.
         """
         if self._held is None and self._arrived:
-            self._take({point_id for pool in self._trusted for point_id in pool.points} | set(self._arrived))
+            self._take({point_id for pool in self._taken for point_id in pool.points})
         held = {point_id: point for point_id, point in (self._held or {}).items() if point_id in self._arrived}
         for point_id, point in held.items():
             point.arrivals += self._arrived[point_id]
@@ -172,6 +174,8 @@ class HeldPlaces:
     def _verify(self) -> None:
         """Whether what was relied on before the rows were held is still true."""
         for pool, change in self._trusted.items():
+            if pool not in self._taken:
+                continue
             points = self._hold(pool)
             room = _room(points, self._most(pool, points), change)
             if room is None or (room.guests >= room.capacity and not room.is_soft):
@@ -190,14 +194,14 @@ class HeldPlaces:
         self._verify()
 
     def _most(self, pool: Pool, points: Collection[_Point]) -> int | None:
-        return self._known.most(pool, sum(point.arrivals for point in points))
+        return self._known.most(pool, sum([point.arrivals for point in points]))
 
     def _count(self, pool: Pool) -> int:
         """Count who is there, now that nobody else can give a place; and with it all that nobody has counted yet."""
         if pool not in self._guests:
             like = [one for one in self._pools if one.counted_by == pool.counted_by and one not in self._guests]
             new = {one for one in like if self._most(one, self._hold(one)) is None} | {pool}
-            counts = dict(_COUNTS[pool.counted_by].rows(self._session, ids={one.id for one in new}))
+            counts: dict[int, int] = dict(_COUNTS[pool.counted_by].rows(self._session, ids={one.id for one in new}))
             for one in new:
                 self._guests[one] = counts.get(one.id, 0)
                 self._known.note(one, self._guests[one], sum(point.arrivals for point in self._hold(one)))
@@ -209,7 +213,7 @@ def _room(points: Collection[_Point], most: int | None, change: int) -> Room | N
 
 
 def _capacity(points: Collection[_Point]) -> int:
-    return sum(point.capacity for point in points)
+    return sum([point.capacity for point in points])
 
 
 def _is_soft(points: Collection[_Point]) -> bool:

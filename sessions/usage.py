@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from hotspot.bulk import IsIn, Query
+from hotspot.bulk import Asked, IsIn, Query, nothing_asked
 from hotspot.directory import SiteRecord
 from sessions.visit import Leg, Visit
 from vouchers.admission import Refused, Usage, VoucherFacts, limits_of
@@ -101,19 +101,18 @@ _HELD_BY_CODE = _held(lambda is_in: is_in(Voucher.code_hash, "hashes"))
 _HELD_BY_EITHER = _held(lambda is_in: or_(is_in(Voucher.id, "ids"), is_in(Voucher.code_hash, "hashes")))
 
 
-def hold_accounts(
-    session: Session, ids: Collection[int], hashes: Collection[bytes], now: datetime
-) -> tuple[dict[int, Account], dict[bytes, int]]:
-    """Hold the vouchers with these ids or code hashes, in one statement, by id, as `lock_vouchers` does.
-
-    Returns their accounts by id, and the ids by code hash.
-    """
+def ask_to_hold(session: Session, ids: Collection[int], hashes: Collection[bytes]) -> Asked:
+    """Hold the vouchers with these ids or code hashes, in one statement, by id, as `lock_vouchers` does."""
     if ids and hashes:
-        rows = _HELD_BY_EITHER.rows(session, ids=ids, hashes=hashes)
-    elif hashes:
-        rows = _HELD_BY_CODE.rows(session, hashes=hashes)
-    else:
-        rows = _HELD_BY_ID.rows(session, ids=ids) if ids else []
+        return _HELD_BY_EITHER.ask(session, ids=ids, hashes=hashes)
+    if hashes:
+        return _HELD_BY_CODE.ask(session, hashes=hashes)
+    return _HELD_BY_ID.ask(session, ids=ids) if ids else nothing_asked()
+
+
+def held_accounts(session: Session, held: Asked, now: datetime) -> tuple[dict[int, Account], dict[bytes, int]]:
+    """The accounts of the vouchers that were held, by id, and the ids by code hash."""
+    rows = held.rows()
     return _accounts(session, rows, now), {row[1]: row[0] for row in rows}
 
 

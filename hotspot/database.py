@@ -34,6 +34,15 @@ from hotspot.mac import Mac
 # SQLite gives row numbers of its own only to a column declared INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 _LOCK_SECONDS = 10.0
+# Whoever commits writes the log back to the file, once it has so many pages: by default every few batches of a busy hour. The
+# cache, in KiB if negative, has to hold the upper pages of all indexes.
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "wal_autocheckpoint=4000",
+    "cache_size=-16000",
+)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -188,15 +197,7 @@ def _create_sqlite_engine(url: URL, lock_timeout: float) -> Engine:
 
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
-        busy_timeout = f"busy_timeout={round(lock_timeout * 1000)}"
-        for pragma in (
-            busy_timeout,
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "cache_size=-16000",
-            "wal_autocheckpoint=4000",
-        ):
+        for pragma in (f"busy_timeout={round(lock_timeout * 1000)}", *_PRAGMAS):
             connection.execute(f"PRAGMA {pragma}").close()
 
     event.listen(engine, "connect", prepare)

@@ -83,7 +83,7 @@ class Packet:
 
     def has_any(self, types: frozenset[int]) -> bool:
         """Whether it has an attribute of one of these types."""
-        return not types.isdisjoint(self._first)
+        return not self._first.keys().isdisjoint(types)
 
     def position(self, name: str) -> int | None:
         """Where in the octets the first attribute `name` begins."""

@@ -1,19 +1,28 @@
 """Signatures of RADIUS packets, and what else a shared secret is for: authenticators, Message-Authenticator, passwords."""
 
 import hmac
-from functools import lru_cache, partial
+from functools import lru_cache
 from hashlib import md5
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pyrad.packet import AccountingRequest, StatusServer
 
 from radius.packet import HEADER_LENGTH, Cause, Discarded, Packet
 
-# RADIUS is made of MD5 (RFC 2865 §3, RFC 3579 §3.2).
-_md5 = partial(md5, usedforsecurity=False)
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
+# RADIUS is made of MD5 (RFC 2865 §3, RFC 3579 §3.2). A digest that begins as a copy costs half of one made anew.
+_EMPTY: Final = md5(usedforsecurity=False)
 _ZEROS: Final = bytes(16)
 _BLOCK: Final = 64
 _INNER, _OUTER = bytes(octet ^ 0x36 for octet in range(256)), bytes(octet ^ 0x5C for octet in range(256))
+
+
+def _md5(octets: bytes) -> "Hash":
+    digest = _EMPTY.copy()
+    digest.update(octets)
+    return digest
 
 
 class Secret:

@@ -56,6 +56,8 @@ def _spell_text(value: Any) -> str:
     text = value.value if isinstance(value, enum.Enum) else str(value)
     if text.isalnum():
         return f'"{text}"'
+    if "\0" in text:  # the driver would end the array there
+        raise ValueError("PostgreSQL stores no NUL in a text")
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

@@ -10,6 +10,7 @@ from hotspot import bulk
 from hotspot.bulk import Query
 from hotspot.database import Database
 from hotspot.limits import LimitCounter
+from hotspot.traffic import Arrival, StrangerTraffic, record
 from tests.conftest import NOON
 
 SOME = Query(
@@ -19,6 +20,7 @@ SOME = Query(
         .order_by(LimitCounter.subject)
     )
 )
+SOURCES = Query(lambda is_in: select(StrangerTraffic.source).where(is_in(StrangerTraffic.source, "sources")))
 
 
 def subject(number: int) -> bytes:
@@ -71,3 +73,17 @@ def test_only_the_rows_that_are_named_are_deleted(database: Database) -> None:
     with database.read() as session:
         left = session.scalars(select(LimitCounter.subject).order_by(LimitCounter.subject))
         assert list(left) == [subject(0), subject(2), subject(4)]
+
+
+@pytest.mark.parametrize("text", ["", "null", "{", '"', "\\", ' a, "b" \\{} ', "ä€😀", "NULL", "'; --"])
+def test_a_text_is_asked_for_as_it_is(database: Database, text: str) -> None:
+    with database.write() as session:
+        record(session, [Arrival(text, "authentication", "accepted", 1, NOON, NOON)])
+        assert SOURCES.rows(session, sources=[text, "another"]) == [(text,)]
+        assert SOURCES.rows(session, sources=[text]) == [(text,)]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_text_that_cannot_be_stored_is_not_cut_short(database: Database) -> None:
+    with database.read() as session, pytest.raises(ValueError, match="NUL"):
+        SOURCES.rows(session, sources=["a\0b"])

@@ -4,8 +4,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import psycopg
 import pytest
@@ -58,6 +59,16 @@ def kept(pair: tuple[PostgresServer, StandbyServer]) -> str:
 def insert(database: Database) -> None:
     with database.write() as session:
         session.execute(text("INSERT INTO kept VALUES (1)"))
+
+
+def insert_with_the_commit(database: Database) -> None:
+    """In one round trip, as the hot paths do."""
+    with database.write() as session:
+        driver: Any = session.connection().connection.driver_connection
+        driver.statements.ask(b"INSERT INTO kept VALUES (1)", ())
+
+
+WAYS_TO_INSERT = pytest.mark.parametrize("insert", [insert, insert_with_the_commit])
 
 
 def test_of_several_hosts_the_one_that_takes_writes_is_found(
@@ -146,8 +157,9 @@ def test_a_statement_that_takes_too_long_fails(kept: str) -> None:
         session.rollback()
 
 
+@WAYS_TO_INSERT
 def test_a_commit_waits_for_the_standby_however_short_the_limit_on_statements(
-    pair: tuple[PostgresServer, StandbyServer], kept: str
+    pair: tuple[PostgresServer, StandbyServer], kept: str, insert: Callable[[Database], None]
 ) -> None:
     primary, standby = pair
     done = threading.Event()
@@ -169,7 +181,10 @@ def test_a_commit_waits_for_the_standby_however_short_the_limit_on_statements(
     assert rows(primary) == 1
 
 
-def test_a_commit_whose_wait_is_cancelled_is_an_error(pair: tuple[PostgresServer, StandbyServer], kept: str) -> None:
+@WAYS_TO_INSERT
+def test_a_commit_whose_wait_is_cancelled_is_an_error(
+    pair: tuple[PostgresServer, StandbyServer], kept: str, insert: Callable[[Database], None]
+) -> None:
     primary, standby = pair
     outcome: list[Exception | None] = []
 

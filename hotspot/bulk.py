@@ -202,6 +202,11 @@ def update(session: Session, table: Table, columns: tuple[str, ...], rows: Colle
     _run(session, _update_statement, table, columns, rows)
 
 
+def put(session: Session, table: Table, columns: tuple[str, ...], rows: Collection[Row]) -> None:
+    """Insert rows, or where one with the same primary key stands, set its other columns. No key may be there twice."""
+    _run(session, _put_statement, table, columns, rows)
+
+
 def delete(session: Session, table: Table, key: str, values: Collection[object]) -> None:
     """Delete the rows that have one of these values in the column `key`."""
     _run(session, _delete_statement, table, (key,), [(value,) for value in values])
@@ -233,6 +238,13 @@ def _insert_statement(table: Table, columns: tuple[str, ...], postgresql: bool) 
     if postgresql:
         return f"INSERT INTO {table.name} ({names}) SELECT * FROM {_unnest(table, columns)}"  # noqa: S608
     return f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+
+
+@cache
+def _put_statement(table: Table, columns: tuple[str, ...], postgresql: bool) -> str:
+    keys = [column.name for column in table.primary_key]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
+    return f"{_insert_statement(table, columns, postgresql)} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
 
 
 @cache

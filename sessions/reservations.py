@@ -141,22 +141,13 @@ class Reservations:
     def _remember_devices(self, grants: Sequence[Grant]) -> None:
         """Only where a device can come back by its MAC: elsewhere there is nothing to remember it for."""
         rows = {
-            (grant.account.id, grant.wish.device): grant.wish.accepted._asdict()
+            (grant.account.id, grant.wish.device): grant.wish.accepted
             for grant in grants
             if LoginWay.MAC in grant.wish.login.nas.logins
         }
-        if not rows:
-            return
-        fresh = bulk.upsert(self.session, VoucherDevice).values(
-            [
-                {"voucher_id": id, "device": device, "last_login_at": self.now, **rows[id, device]}
-                for id, device in sorted(rows)
-            ]
-        )
-        keys = [VoucherDevice.voucher_id, VoucherDevice.device]
-        latest: dict[str, object] = {name: fresh.excluded[name] for name in ("last_login_at", *Agreement._fields)}
-        latest["promised_at"] = None
-        self.session.execute(fresh.on_conflict_do_update(index_elements=keys, set_=latest))
+        columns = ("voucher_id", "device", "last_login_at", "promised_at", *Agreement._fields)
+        latest = [(*key, self.now, None, *rows[key]) for key in sorted(rows)]
+        bulk.put(self.session, cast(Table, VoucherDevice.__table__), columns, latest)
 
     def _share_anew(self, grants: Sequence[Grant]) -> None:
         """Where a further device has come, what is left of a volume is divided anew: the others are told (decision 7)."""

@@ -87,3 +87,12 @@ def test_a_text_is_asked_for_as_it_is(database: Database, text: str) -> None:
 def test_a_text_that_cannot_be_stored_is_not_cut_short(database: Database) -> None:
     with database.read() as session, pytest.raises(ValueError, match="NUL"):
         SOURCES.rows(session, sources=["a\0b"])
+
+
+def test_a_row_that_is_put_is_new_or_changes_the_one_that_stands(database: Database) -> None:
+    store(database, 2)
+    rows = [(subject(1), 7, NOON), (subject(2), 8, NOON)]
+    with database.write() as session:
+        bulk.put(session, LimitCounter.__table__, ("subject", "hits", "expires_at"), rows)  # type: ignore[arg-type]
+        found = SOME.rows(session, subjects=[subject(0), subject(1), subject(2)], hits=[0, 7, 8])
+    assert found == [(subject(0), 0), (subject(1), 7), (subject(2), 8)]

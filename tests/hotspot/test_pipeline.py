@@ -11,8 +11,8 @@ from hotspot import bulk
 from hotspot.bulk import Query
 from hotspot.database import Database
 from hotspot.limits import LimitCounter
-from hotspot.pipeline import Pipeline
 from tests.conftest import NOON
+from tests.round_trips import counted_trips
 
 TABLE = cast(Table, LimitCounter.__table__)
 COLUMNS = ("subject", "hits", "expires_at")
@@ -35,20 +35,6 @@ def stored(database: Database) -> int:
 
 def driver(session: Session) -> Any:
     return session.connection().connection.driver_connection
-
-
-@pytest.fixture
-def trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of statements in each round trip of a pipeline."""
-    counts: list[int] = []
-    send = Pipeline._send
-
-    def note(pipeline: Pipeline, waiting: Any) -> Any:
-        counts.append(len(waiting))
-        return send(pipeline, waiting)
-
-    monkeypatch.setattr(Pipeline, "_send", note)
-    return counts
 
 
 def test_questions_see_what_was_written_before_them_and_not_what_comes_after(database: Database) -> None:
@@ -97,8 +83,8 @@ def test_nothing_of_a_transaction_that_raises_is_sent(database: Database) -> Non
 
 
 @ON_POSTGRESQL
-def test_a_transaction_of_questions_and_rows_takes_two_round_trips(database: Database, trips: list[int]) -> None:
-    with database.write() as session:
+def test_a_transaction_of_questions_and_rows_takes_two_round_trips(database: Database) -> None:
+    with counted_trips() as trips, database.write() as session:
         asked = [HITS.ask(session, subjects=[subject(number)]) for number in range(3)]
         assert [one.rows() for one in asked] == [[], [], []]
         store(session, 1)

@@ -76,10 +76,14 @@ class Pipeline:
         self._pgconn.pipeline_sync()
         results = self._receive()
         self._pgconn.exit_pipeline_mode()
-        for one, result in zip(asked, results, strict=True):
+        pairs = list(zip(asked, results, strict=True))
+        done = (one for one, result in pairs if result.status == ExecStatus.COMMAND_OK)
+        self._prepared.update(one for one in done if isinstance(one, bytes))
+        for one, result in pairs:
             if result.status == ExecStatus.FATAL_ERROR:
                 raise error_from_result(result)
-            self._take(one, result)
+            if isinstance(one, Answer):
+                one.rows = self._rows(result)
 
     def forget(self) -> None:
         """Send nothing of what waits: it belongs to a transaction that is rolled back."""
@@ -127,9 +131,6 @@ class Pipeline:
         if any(event & ~select.POLLOUT for _fd, event in poll.poll()):
             self._pgconn.consume_input()
 
-    def _take(self, asked: bytes | Answer | None, result: PGresult) -> None:
-        if isinstance(asked, bytes):
-            self._prepared.add(asked)
-        elif asked is not None:
-            self._transformer.set_pgresult(result, format=Format.BINARY)
-            asked.rows = self._transformer.load_rows(0, result.ntuples, tuple)
+    def _rows(self, result: PGresult) -> list[Row]:
+        self._transformer.set_pgresult(result, format=Format.BINARY)
+        return self._transformer.load_rows(0, result.ntuples, tuple)

@@ -27,11 +27,13 @@ def begins_again(record: Record, leg: HeldLeg) -> bool:
 
 
 def survived_restart(record: Record, visit: HeldVisit, leg: HeldLeg) -> bool:
-    """Whether a session is reported on that an Accounting-On or -Off has ended too soon, as of another radio of the NAS."""
-    ended = visit.close_cause is CloseCause.NAS_RESTART and leg.stopped_at is not None
-    return (
-        ended and record.status is Status.INTERIM_UPDATE and leg.stopped_at is not None and record.at > leg.stopped_at
-    )
+    """Whether a session is reported on that an Accounting-On or -Off has ended too soon, as of another radio of the NAS.
+
+    Another session of the guest may have opened the visit again; then counting on tells it from what is late after its Stop.
+    """
+    if leg.stopped_at is None or record.status is not Status.INTERIM_UPDATE or record.at <= leg.stopped_at:
+        return False
+    return visit.close_cause is CloseCause.NAS_RESTART or (visit.runs and record.seconds > leg.seconds)
 
 
 def count(record: Record, leg: HeldLeg) -> None:

@@ -206,8 +206,9 @@ class Model:
 
     def _apply(self, record: Reported, visit: Visit, now: datetime) -> None:
         leg = self._leg(record, visit, now)
-        survived = visit.cause is CloseCause.NAS_RESTART and record.status is Status.INTERIM_UPDATE
-        if survived and leg.stopped_at is not None and record.at > leg.stopped_at:
+        survived = visit.cause is CloseCause.NAS_RESTART or (visit.runs and record.seconds > leg.seconds)
+        later = leg.stopped_at is not None and record.at > leg.stopped_at
+        if survived and later and record.status is Status.INTERIM_UPDATE:
             leg.stopped_at = None
         was_stopped = leg.stopped_at is not None
         leg.seconds, leg.octets = max(leg.seconds, record.seconds), max(leg.octets, record.octets)
@@ -217,7 +218,7 @@ class Model:
             if visit.runs and visit.current is leg:
                 visit.close(CloseCause.STOPPED, now)
         elif not was_stopped and (visit.state == "reserved" or self._goes_on(visit, leg)):
-            visit.state = "open"
+            visit.state, visit.cause, visit.closed_at = "open", None, None
 
     def _goes_on(self, visit: Visit, leg: Leg) -> bool:
         begun_again = visit.cause is CloseCause.STOPPED and visit.current is leg

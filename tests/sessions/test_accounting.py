@@ -342,6 +342,39 @@ def test_a_restart_and_what_came_with_it_may_be_one_batch(world: World) -> None:
     assert world.visit(old).close_cause is CloseCause.NAS_RESTART
 
 
+def test_every_session_that_outlives_a_restart_keeps_its_visit_open(world: World) -> None:
+    """A guest who went back and forth has two sessions at the lobby, when the garden restarts."""
+    lobby, garden = world.place.access_points
+    handle = world.get_in(*world.vouchers(1), access_point=lobby)
+    world.start(handle, "first", access_point=lobby)
+    for name, point in (("second", garden), ("third", lobby), ("fourth", garden)):
+        world.wait(seconds=10)
+        world.start(handle, name, access_point=point)
+    world.wait(seconds=10)
+    world.account(world.record(Status.ACCOUNTING_ON, None, "", access_point=garden))
+    world.wait(seconds=10)
+    world.interim(handle, 30, "third", access_point=lobby)
+    for minutes in (5, 10, 15):
+        world.listen_for(minutes=5)
+        world.interim(handle, 50 + 60 * minutes, "first", access_point=lobby)
+    world.listen_for(minutes=1)
+    world.keep_house()
+    assert world.visit(handle).state is VisitState.OPEN
+    assert [leg.stopped_at is None for leg in world.legs(handle)] == [True, False, True, False]
+
+
+def test_a_report_that_is_late_after_its_stop_does_not_begin_the_session_again(world: World) -> None:
+    lobby, garden = world.place.access_points
+    handle = world.get_in(*world.vouchers(1), access_point=lobby)
+    world.start(handle, "first", access_point=lobby)
+    world.wait(seconds=60)
+    world.start(handle, "second", access_point=garden)
+    world.stop(handle, 60, "first", access_point=lobby)
+    world.wait(seconds=5)
+    world.interim(handle, 50, "first", access_point=lobby)
+    assert [leg.stopped_at is None for leg in world.legs(handle)] == [False, True]
+
+
 # Silence
 
 

@@ -103,31 +103,40 @@ class Lane:
             if self.sheltered:
                 self._come_back(turn)
             while (batch := self.backlog.take(turn, LOOK_EVERY_SECONDS)) is not None:
-                try:
-                    self._serve(turn, batch)
-                except Dismissed:
-                    raise
-                except Exception as error:
-                    self._fail(turn, batch, error)
+                self._attempt(turn, batch, self._serve)
+                # Not before the batch: who is in it would wait for the chores too.
+                self._attempt(turn, [], self._do_chores)
                 if self._shelter.waiting and not self._stopping:  # left by a process that is gone
                     self._seek_shelter([])
                     self._come_back(turn)
         except Dismissed:
             pass
 
+    def _attempt(self, turn: Turn, batch: list[Request], work: Callable[[Turn, list[Request]], None]) -> None:
+        try:
+            work(turn, batch)
+        except Dismissed:
+            raise
+        except Exception as error:
+            self._fail(turn, batch, error)
+
+    def _do_chores(self, turn: Turn, batch: list[Request]) -> None:
+        turn.begin(batch)
+        self._place.renew(turn, time.monotonic())
+        self._chores.do(turn)
+        turn.finish()
+
     def _serve(self, turn: Turn, batch: list[Request]) -> None:
         begun = time.monotonic()
         requests, stale = split_stale(batch, begun)
         for request in stale:
             self._door.stay_silent(request, OVERLOAD)
+        if not requests:
+            return
         turn.begin(requests)
-        self._place.renew(turn, begun)
-        self._chores.do(turn)
         now = self._clock()
-        replies = (
-            self._transactions.commit_each(turn, requests, lambda session, some: self._door.answer(session, some, now))
-            if requests
-            else []
+        replies = self._transactions.commit_each(
+            turn, requests, lambda session, some: self._door.answer(session, some, now)
         )
         turn.finish()
         for request, answer in zip(requests, replies, strict=True):
@@ -135,10 +144,9 @@ class Lane:
                 self._door.send(request, answer)
             else:
                 self._door.stay_silent(request, FAILED)
-        if requests:
-            seconds = time.monotonic() - begun
-            self.backlog.measure(len(requests), seconds)
-            self._door.observer.batch(len(requests), seconds)
+        seconds = time.monotonic() - begun
+        self.backlog.measure(len(requests), seconds)
+        self._door.observer.batch(len(requests), seconds)
 
     def _fail(self, turn: Turn, batch: list[Request], error: Exception) -> None:
         """The batch is not committed, or nobody knows."""

@@ -4,15 +4,18 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import event, func, select, text, update
+from sqlalchemy.orm import Session
 
 from hotspot import limits
 from hotspot.limits import Counted, Limit, LimitCounter
 from hotspot.place import LoginWay, Nas, SiteKind
+from hotspot.straight import driver_of
 from sessions import housekeeping, recheck
 from sessions.heartbeat import LONGEST_GAP, listening_since
 from sessions.housekeeping import LISTENER
@@ -480,9 +483,18 @@ def test_postgresql_finds_those_that_run_by_their_index(world: World) -> None:
     assert len(running) >= 3
     with world.database.read() as session:
         for statement, parameters in running:
-            plan = "\n".join(session.connection().exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+            plan = "\n".join(explained(session, statement, parameters))
             assert "Seq Scan on visit" not in plan, f"{statement}\n{plan}"
             assert "visit_pkey" not in plan, f"{statement}\n{plan}"
+
+
+def explained(session: Session, statement: str, parameters: Any) -> list[str]:
+    """PostgreSQL's plan of a statement, whether it came through SQLAlchemy or straight to the driver, spelled."""
+    if isinstance(parameters, dict):
+        return list(session.connection().exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+    cursor = psycopg.RawCursor(driver_of(session.connection()))
+    values = [None if value is None else value.decode() for value in parameters]
+    return [line for (line,) in cursor.execute(f"EXPLAIN {statement}".encode(), values)]
 
 
 def add_closed_visits(world: World, count: int) -> None:

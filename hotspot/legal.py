@@ -165,7 +165,7 @@ _REACHED = Query(
 
 def agreement_in_force(session: Session, now: datetime) -> Agreement:
     """What a guest has to accept at `now`."""
-    newest = dict(_REACHED.rows(session, now=now))
+    newest: dict[LegalKind, int] = dict(_REACHED.rows(session, now=now))
     return Agreement(newest.get(LegalKind.TERMS), newest.get(LegalKind.PRICES))
 
 

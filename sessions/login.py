@@ -97,7 +97,7 @@ def resolve(session: Session, keyring: Keyring, logins: Sequence[Login], now: da
     remembered = [*devices, *(wish for wish in codes if LoginWay.MAC in wish.login.nas.logins)]
     in_force = agreement_in_force(session, now) if remembered else NOTHING_AGREED
     for wish in codes:
-        # A gateway's own login page shows what is in force, as the portal would (docs/decisions/0010).
+        # A gateway's own login page shows what is in force, as the portal would (docs/decisions/0013).
         wish.accepted = in_force
     _read_codes(keyring, codes)
     _resolve_devices(session, keyring, devices, in_force, now)

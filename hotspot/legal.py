@@ -2,7 +2,7 @@
 
 import enum
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -165,8 +165,18 @@ _REACHED = Query(
 
 def agreement_in_force(session: Session, now: datetime) -> Agreement:
     """What a guest has to accept at `now`."""
-    newest: dict[LegalKind, int] = dict(_REACHED.rows(session, now=now))
-    return Agreement(newest.get(LegalKind.TERMS), newest.get(LegalKind.PRICES))
+    return ask_agreement(session, now)()
+
+
+def ask_agreement(session: Session, now: datetime) -> Callable[[], Agreement]:
+    """Ask what a guest has to accept at `now`; whoever calls what is returned has it."""
+    asked = _REACHED.ask(session, now=now)
+
+    def agreement() -> Agreement:
+        newest: dict[LegalKind, int] = dict(asked.rows())
+        return Agreement(newest.get(LegalKind.TERMS), newest.get(LegalKind.PRICES))
+
+    return agreement
 
 
 def find_version(session: Session, kind: LegalKind, number: int) -> LegalVersion:

@@ -12,7 +12,7 @@ from hotspot.database import UtcDateTime
 from hotspot.directory import SiteRecord
 from hotspot.keys import Keyring
 from sessions.held import HeldVisit, held_query, held_visits
-from sessions.login import Wish, ask_guessers, prove_codes
+from sessions.login import Wish, ask_about_codes, prove_codes
 from sessions.places import HeldPlaces, Places, pool_of
 from sessions.usage import Account, account_of, ask_to_hold, held_accounts, is_spent
 from sessions.visit import CUT_OFF, Visit
@@ -66,10 +66,10 @@ class Ledger:
         ids.update(*(wish.other_vouchers for wish in wishes if wish.other_vouchers))
         hashes = {one for wish in wishes for one in wish.code_hashes}
         # Asked together: who turns out to be refused has waited for nobody but itself.
-        guessers = ask_guessers(session, keyring, wishes, now)
+        about_codes = ask_about_codes(session, keyring, wishes, now)
         vouchers, visits = ask_to_hold(session, ids, hashes), self._ask_visits(wishes)
         self.accounts, by_code = held_accounts(session, vouchers, now)
-        prove_codes(session, keyring, wishes, by_code, guessers(), now)
+        prove_codes(session, keyring, wishes, by_code, about_codes(), now)
         wishes = [wish for wish in wishes if not wish.refused]
         self.free_accounts = {
             key: (self.accounts[id], rounds) for id, (key, rounds) in taken.items() if id in self.accounts

@@ -15,7 +15,7 @@ from hotspot.bulk import Query
 from hotspot.database import UtcDateTime
 from hotspot.directory import Located, NasRecord, SiteRecord
 from hotspot.keys import Keyring, Purpose
-from hotspot.legal import NOTHING_AGREED, Agreement, agreement_in_force
+from hotspot.legal import NOTHING_AGREED, Agreement, agreement_in_force, ask_agreement
 from hotspot.limits import Counted, Limit
 from hotspot.mac import Mac
 from hotspot.place import LoginWay
@@ -94,13 +94,9 @@ def resolve(session: Session, keyring: Keyring, logins: Sequence[Login], now: da
     wishes = [_classify(keyring, login) for login in logins]
     _resolve_tickets(session, keyring, _of(wishes, LoginWay.TICKET), now)
     codes, devices = _of(wishes, LoginWay.VOUCHER), _of(wishes, LoginWay.MAC)
-    remembered = [*devices, *(wish for wish in codes if LoginWay.MAC in wish.login.nas.logins)]
-    in_force = agreement_in_force(session, now) if remembered else NOTHING_AGREED
-    for wish in codes:
-        # A gateway's own login page shows what is in force, as the portal would (docs/decisions/0013).
-        wish.accepted = in_force
     _read_codes(keyring, codes)
-    _resolve_devices(session, keyring, devices, in_force, now)
+    if devices:
+        _resolve_devices(session, keyring, devices, agreement_in_force(session, now), now)
     return wishes
 
 
@@ -193,12 +189,23 @@ def _read_codes(keyring: Keyring, wishes: list[Wish]) -> None:
             wish.counters = guess_counters(wish.site, wish.login.device.value if wish.login.device else None)
 
 
-def ask_guessers(
+class AboutCodes(NamedTuple):
+    """What is to be known of logins by code: who has guessed too often, and what those who are right accept."""
+
+    guessers: set[Counted]
+    in_force: Agreement
+
+
+def ask_about_codes(
     session: Session, keyring: Keyring, wishes: Iterable[Wish], now: datetime
-) -> Callable[[], set[Counted]]:
-    """Ask who of those with a code has guessed too often."""
-    counted = {one for wish in wishes if wish.code for one in wish.counters}
-    return limits.ask_reached(session, keyring, counted, now)
+) -> Callable[[], AboutCodes]:
+    """Ask; whoever calls what is returned has it."""
+    wishes = [wish for wish in wishes if wish.code]
+    guessers = limits.ask_reached(session, keyring, {one for wish in wishes for one in wish.counters}, now)
+    if not any(LoginWay.MAC in wish.login.nas.logins for wish in wishes):
+        return lambda: AboutCodes(guessers(), NOTHING_AGREED)
+    in_force = ask_agreement(session, now)
+    return lambda: AboutCodes(guessers(), in_force())
 
 
 def prove_codes(
@@ -206,7 +213,7 @@ def prove_codes(
     keyring: Keyring,
     wishes: Iterable[Wish],
     vouchers: Mapping[bytes, int],
-    guessers: set[Counted],
+    about: AboutCodes,
     now: datetime,
 ) -> None:
     """Find out which codes are right, now that their vouchers, here by code hash, are held. Wrong ones are counted as guesses."""
@@ -215,14 +222,15 @@ def prove_codes(
         if wish.code is None:
             continue
         found = [vouchers[one] for one in wish.code_hashes if one in vouchers]
-        too_often = guessers and not guessers.isdisjoint(wish.counters)
+        too_often = about.guessers and not about.guessers.isdisjoint(wish.counters)
         if too_often or (wrong and any(wrong[one] >= one.limit.allowed for one in wish.counters)):
             wish.refused = Refused(Reason.TOO_MANY_TRIES)
         elif not found or not _code_is_proved(wish, wish.code):
             wish.refused = Refused(Reason.UNKNOWN_CODE)
             wrong.update(wish.counters)
         else:
-            wish.voucher_id = found[0]
+            # A gateway's own login page shows what is in force, as the portal would (docs/decisions/0013).
+            wish.voucher_id, wish.accepted = found[0], about.in_force
         wish.code, wish.code_hashes = None, ()
     limits.hit(session, keyring, list(wrong.elements()), now)
 
@@ -250,8 +258,6 @@ def _resolve_devices(
     That voucher must not have ended, and its pass must let the device return. Behind it come those it used before, and then
     those that were only promised to it.
     """
-    if not wishes:
-        return
     for wish in wishes:
         mac = str(wish.login.device)
         spellings = (wish.login.user_name, mac, mac.lower(), mac.replace("-", ":"), mac.replace("-", ":").lower(),

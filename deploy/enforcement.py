@@ -6,7 +6,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from hotspot.place import Customer, Nas, Site
-from radius.makes import MAKES, EnforcedBy, Limit, Make
+from radius.makes import ALL_MAKES, EnforcedBy, Limit, Make
 from vouchers.passes import Terms
 
 _WORDS = {
@@ -23,7 +23,9 @@ def makes_at(session: Session, site: Site | None, customer: Customer | None) -> 
         of_customer = select(Site.id).where(Site.customer_id == customer.id) if customer else ()
         here = Nas.site_id == site.id if site else Nas.site_id.in_(of_customer)
         query = query.where(or_(Nas.site_id.is_(None), here))
-    return sorted((MAKES[name] for name in session.scalars(query) if name in MAKES), key=lambda make: make.title)
+    return sorted(
+        (ALL_MAKES[name] for name in session.scalars(query) if name in ALL_MAKES), key=lambda make: make.title
+    )
 
 
 def who_enforces(terms: Terms, makes: Iterable[Make]) -> Iterator[str]:

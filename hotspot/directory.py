@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from functools import cached_property
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -16,6 +17,7 @@ from hotspot.keys import Keyring, Purpose
 from hotspot.mac import Mac
 from hotspot.opening import OpeningHours, load_hours
 from hotspot.place import (
+    MAKES_WITHOUT_RADIUS,
     AccessPoint,
     Grain,
     LoginWay,
@@ -103,6 +105,11 @@ class NasRecord:
         return (self.secret, *(secret for secret, valid_until in self.old_secrets if now < valid_until))
 
     @property
+    def speaks_radius(self) -> bool:
+        """Whether it asks over RADIUS; else the portal keeps its guests' visits."""
+        return self.make not in MAKES_WITHOUT_RADIUS
+
+    @property
     def must_sign(self) -> bool:
         """Whether an Access-Request without Message-Authenticator is discarded."""
         policy = self.message_authenticator
@@ -147,7 +154,7 @@ class Directory:
     def _networks(self) -> list[tuple[Network, tuple[NasRecord, ...]]]:
         """Networks with their NAS, the longest prefix first."""
         groups: dict[Network, list[NasRecord]] = {}
-        for nas in self.nas:
+        for nas in filter(attrgetter("speaks_radius"), self.nas):
             groups.setdefault(nas.network, []).append(nas)
         return sorted(
             ((network, tuple(group)) for network, group in groups.items()), key=lambda pair: -pair[0].prefixlen

@@ -12,7 +12,7 @@ from hotspot.audit import Actor
 from hotspot.errors import NotFound, Refusal, WrongUse
 from hotspot.keys import Keyring, Purpose
 from hotspot.nas import check_guest_networks, check_secret, read_gateway_address
-from hotspot.place import LoginWay, MessageAuthenticatorPolicy, Nas, OldSecret, announce_change
+from hotspot.place import MAKES_WITHOUT_RADIUS, LoginWay, MessageAuthenticatorPolicy, Nas, OldSecret, announce_change
 
 LONGEST_KEEPING = timedelta(days=90)
 # Each is tried on every request that the newer ones do not fit.
@@ -40,10 +40,13 @@ def change_secret(
     too short or in use already.
     """
     check_secret(secret)
+    if nas.make in MAKES_WITHOUT_RADIUS:
+        raise Refusal("no-radius", f"{nas.name} speaks no RADIUS: it has no RADIUS secret.")
     if not timedelta(0) <= keep_old_for <= LONGEST_KEEPING:
         raise WrongUse("bad-duration", f"An old secret can be kept for 0 to {LONGEST_KEEPING.days} days.")
     # Race: of two changes at once the second sees what the first has made of the rows.
-    of_network = select(Nas).where(Nas.network == nas.network, Nas.retired_at.is_(None)).order_by(Nas.id)
+    speaking = select(Nas).where(Nas.retired_at.is_(None), Nas.make.not_in(MAKES_WITHOUT_RADIUS))
+    of_network = speaking.where(Nas.network == nas.network).order_by(Nas.id)
     changed = session.scalars(of_network.with_for_update(), execution_options={"populate_existing": True}).all()
     if keyring.decrypt(Purpose.SECRETS, nas.secret).decode() == secret:
         raise Refusal("secret-unchanged", "This is the secret that is in force already.")
@@ -93,6 +96,8 @@ def change_nas(session: Session, actor: Actor, nas: Nas, change: NasChange, now:
         nas.message_authenticator, nas.signed_at = change.message_authenticator, None
         said.append(f"Message-Authenticator {change.message_authenticator}")
     if change.logins is not None:
+        if nas.make in MAKES_WITHOUT_RADIUS:
+            raise WrongUse("no-radius", f"{nas.name} speaks no RADIUS: guests log in at the portal only.")
         nas.logins = [str(way) for way in change.logins]
         said.append(f"logins {','.join(nas.logins)}")
     if change.coa_port is not None:

@@ -57,6 +57,10 @@ class MessageAuthenticatorPolicy(enum.StrEnum):
     AUTO = "auto"
 
 
+# They speak no RADIUS: the portal admits their guests and keeps the visits (docs/decisions/0012).
+MAKES_WITHOUT_RADIUS = frozenset({"opennds", "opennds-level1"})
+
+
 class LoginWay(enum.StrEnum):
     """The ways to log in that a NAS may use."""
 

@@ -80,6 +80,11 @@ def _total_octets(name: str, gigawords_name: str) -> Callable[[Granted], Attribu
     return volume
 
 
+def told_by_portal(_granted: Granted) -> Attributes:
+    """For a limit that a gateway without RADIUS is told by the portal, and keeps."""
+    return []
+
+
 def nothing(_granted: Granted) -> Attributes:
     """For a make that takes no such limit."""
     return []
@@ -244,3 +249,13 @@ MAKES: dict[str, Make] = {
 }  # fmt: skip
 
 COA_MAKES = frozenset(make.name for make in MAKES.values() if make.takes_coa)
+
+# They speak no RADIUS: the portal tells them the limits, and ends visits by the gateway's own reports.
+OTHER_MAKES: dict[str, Make] = {
+    make.name: make
+    for make in (
+        Make("opennds", "openNDS", told_by_portal),
+        Make("opennds-level1", "openNDS, level 1", time_by=EnforcedBy.DISCONNECT),
+    )
+}
+ALL_MAKES = MAKES | OTHER_MAKES

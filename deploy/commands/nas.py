@@ -17,9 +17,9 @@ from hotspot.audit import COMMAND_LINE
 from hotspot.enrolment import find_site
 from hotspot.nas import NewNas, add_nas
 from hotspot.nas_changes import NasChange, change_nas, change_secret, find_nas
-from hotspot.place import Grain, LoginWay, MessageAuthenticatorPolicy, Nas
+from hotspot.place import MAKES_WITHOUT_RADIUS, Grain, LoginWay, MessageAuthenticatorPolicy, Nas
 from portal.handoffs import HANDOFFS
-from radius.makes import MAKES
+from radius.makes import ALL_MAKES
 
 _COLUMNS = (
     *("id", "name", "network", "make", "nas_identifier", "site", "grain", "logins"),
@@ -73,16 +73,20 @@ def nas() -> None:
 
 @nas.command("add")
 @click.option("--name", required=True, help="Name for staff.")
-@click.option("--network", required=True, help="Where its requests come from, such as 10.1.0.1/32.")
-@click.option("--make", required=True, type=click.Choice(list(MAKES)), help="Whose product it is.")
+@click.option(
+    "--network", required=True, help="Where its requests (openNDS: its polls) come from, such as 10.1.0.1/32."
+)
+@click.option("--make", required=True, type=click.Choice(list(ALL_MAKES)), help="Whose product it is.")
 @click.option("--secret", help="RADIUS secret; other users of this machine can see it here: rather use --secret-file.")
 @click.option("--secret-file", type=TEXT_FILE, help="File with the RADIUS secret; - reads it from input.")
-@click.option("--uam-secret", help="Secret that signs the gateway's redirects (CoovaChilli: uamsecret).")
+@click.option(
+    "--uam-secret", help="Secret that signs the gateway's redirects (CoovaChilli: uamsecret, openNDS: faskey)."
+)
 @click.option("--uam-secret-file", type=TEXT_FILE, help="File with that secret.")
 @uam_pap_option(default=False)
 @gateway_address_option
 @guest_network_option()
-@click.option("--nas-identifier", help="Its NAS-Identifier, where several share a network.")
+@click.option("--nas-identifier", help="Its NAS-Identifier, where several share a network (openNDS: gatewayname).")
 @message_authenticator_option(MessageAuthenticatorPolicy.YES.value)
 @click.option(
     "--login", "logins", type=LoginsType(), default=LoginWay.TICKET.value, show_default=True, help="Ways to log in."
@@ -127,7 +131,7 @@ def add(
         --secret-file radius.secret --uam-secret-file uam.secret --gateway-address 10.1.0.1:3990
     """
     shared_secret = secret_of("secret", secret, secret_file)
-    if shared_secret is None:
+    if shared_secret is None and make not in MAKES_WITHOUT_RADIUS:
         raise click.UsageError("give --secret or --secret-file")
     _check_gateways(make, gateway_addresses)
     new = NewNas(
@@ -143,7 +147,7 @@ def add(
         message_authenticator=MessageAuthenticatorPolicy(message_authenticator),
         logins=logins,
         grain=Grain(grain),
-        coa_port=coa_port or MAKES[make].coa_port,
+        coa_port=coa_port or ALL_MAKES[make].coa_port,
     )
     with installation.write() as work:
         site = find_site(work.session, slug) if slug else None

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from hotspot.legal import Agreement, agreement_in_force
-from portal import cookies, errors, flow, landing, site_page, status_page
+from portal import cookies, errors, flow, landing, opennds_poll, site_page, status_page
 from portal.context import current
 from portal.flow import Flow
 from portal.handoffs import (
@@ -27,11 +27,13 @@ from portal.handoffs import (
     recognise,
 )
 from portal.handoffs.addresses import read_origin
+from portal.handoffs.opennds import session_name
 from portal.headers import SELF_POST, allow_forms_to, allow_self_post
 from portal.here import Here, find_site
 from portal.languages import asked_language
 from portal.remembered import remembered_here
 from portal.site_page import SAME, Form
+from portal.transactions import commit
 from portal.waiting_form import seal_form, unseal_form
 from portal.wording import (
     CHOICE_GONE,
@@ -48,6 +50,7 @@ from portal.wording import (
 )
 from sessions.asking import Asked, ask, find_by_handle, find_by_page_token, newest_asked, running_visit
 from sessions.calling_back import ask_for_device
+from sessions.kept import let_in
 from sessions.offers import Remembered, Wanted, points_with_room, preview, redeem
 from sessions.visit import Visit, VisitState, hash_device
 from vouchers.admission import Reason, Refused, shut_out
@@ -81,9 +84,14 @@ def site_page_of(slug: str) -> _Page:
 
 @blueprint.post("/g/<slug>")
 def posted_to_site_page(slug: str) -> _Page:
-    """Where login pages on gateways post guests to: it begins a flow, and has no more authority than a link."""
+    """Where login pages on gateways post guests to: it begins a flow, and has no more authority than a link.
+
+    openNDS knows no other address of ours than this, so its polls come here too.
+    """
     with current().database.read() as session:
         here = _here(session, slug)
+        if opennds_poll.is_poll():
+            return opennds_poll.answer(here.portal, here.directory, here.site, here.now)
         arrived = _arrived(here) or _refuse(here, Problem.MALFORMED)
     if isinstance(arrived, Problem):
         return _message(here, PROBLEMS[arrived]), 400
@@ -136,8 +144,9 @@ def _decide(slug: str, flow_token: str, form: Form) -> _Page:
         known = remembered_here(session, here) if form.variant == SAME else None
         if alerts := _incomplete(form, offer, known, agreement):
             return site_page.show(session, here, "guest/site.html", form, alerts)
-    with current().database.write() as session:  # a wrong guess is counted, and so kept, although nothing is granted
-        outcome = _take(session, here, passing, form, form.free_pass(offer), known, agreement)
+    wish = (here, passing, form, form.free_pass(offer), known, agreement)
+    # A wrong guess is counted, and so kept, although nothing is granted.
+    outcome = commit(current().database, lambda session: _take(session, *wish))
     if isinstance(outcome, Refused):
         with current().database.read() as session:
             alert = _words(session, here, outcome)
@@ -288,14 +297,18 @@ def _take(
 
 
 def _ask(session: Session, here: Here, passing: Flow, wanted: Wanted, agreement: Agreement) -> Asked | Refused:
-    """Note the visit, as the gateway is going to ask for it."""
-    keyring, nas = here.portal.keyring, here.nas
-    if nas is None or HANDOFFS[nas.make].admission is not Admission.BY_DEVICE:
+    """Note the visit, as the gateway is going to ask for it; for one that asks nobody it is decided here and now."""
+    keyring, nas, device = here.portal.keyring, here.nas, passing.device
+    admission = HANDOFFS[nas.make].admission if nas else Admission.BY_TICKET
+    if nas is None or admission is Admission.BY_TICKET:
         return ask(session, keyring, wanted, passing.nas_id, agreement, here.now)
-    if passing.device is None:
+    if device is None:
         return Refused(Reason.NO_DEVICE)
-    proved = passing.verified
-    return ask_for_device(session, keyring, wanted, nas, passing.device, agreement, here.now, proved=proved)
+    if admission is Admission.BY_DEVICE:
+        return ask_for_device(session, keyring, wanted, nas, device, agreement, here.now, proved=passing.verified)
+    asked = ask(session, keyring, wanted, nas.id, agreement, here.now)
+    decided = let_in(session, keyring, nas, here.located, asked, device, session_name(nas, passing), here.now)
+    return decided if isinstance(decided, Refused) else asked
 
 
 def _send_to_gateway(here: Here, passing: Flow, asked: Asked) -> _Page:
@@ -310,7 +323,9 @@ def _send_to_gateway(here: Here, passing: Flow, asked: Asked) -> _Page:
         case FormPost() as post:
             response = _post_from_page(here, post)
         case Wait():
-            response = redirect(url_for("status.page", token=asked.page_token, lang=asked_language()), 303)
+            passing_on = flow.seal(here.portal.keyring, passing)
+            url = url_for("status.page", token=asked.page_token, flow=passing_on, lang=asked_language())
+            response = redirect(url, 303)
     cookies.keep_visit(response, asked.page_token)
     return response
 

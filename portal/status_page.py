@@ -10,9 +10,12 @@ from sqlalchemy.orm import Session
 
 from hotspot.place import LoginWay
 from portal import bounce, formats, look
+from portal.handoffs import Failure
+from portal.handoffs.opennds import OpenNds
 from portal.here import Here
-from portal.wording import CLOSINGS, REFUSALS, REJOIN, Words, words_for
+from portal.wording import CLOSINGS, FAILURES, REFUSALS, REJOIN, Words, words_for
 from sessions.extensions import Chains
+from sessions.kept import Progress, progress_of
 from sessions.status import voucher_status
 from sessions.visit import CloseCause, Visit, VisitState
 from vouchers.admission import Reason, Refused, shut_out
@@ -118,6 +121,8 @@ def _build(session: Session, here: Here, visit: Visit | None, ways: Ways) -> Sta
         volume_left=formats.volume(status.octets_left) if status.octets_left is not None else "",
         ends=formats.moment(voucher.ends_at, here.site.zone, here.now) if voucher.ends_at else "",
     )
+    if visit.runs and (taking := _being_taken(session, here, visit, page)):
+        return taking
     if visit.runs:
         # Only the guest's own page can be asked for again and again: a flow runs out.
         refresh_seconds = _REFRESH_SECONDS if ways.logout_form else None
@@ -135,6 +140,23 @@ def _followers(session: Session, here: Here, visit: Visit) -> tuple[str, ...]:
     ids = Chains(session, [visit.device], here.now).ids_behind(visit.voucher_id, visit.device)
     names = {voucher.id: voucher.name for voucher in session.scalars(select(Voucher).where(Voucher.id.in_(ids)))}
     return tuple(names[one] for one in ids)
+
+
+def _being_taken(session: Session, here: Here, visit: Visit, page: StatusPage) -> StatusPage | None:
+    """The page until a gateway that polls has let the guest in, or has let the time for that go by; else None."""
+    nas = next((nas for nas in here.directory.nas if nas.id == visit.nas_id), None)
+    if nas is None or nas.make != OpenNds.make:
+        return None
+    match progress_of(session, here.portal.keyring, visit, here.now):
+        case Progress.WAITING:
+            return replace(
+                page, view=View.WAITING, refresh_seconds=_SOON_SECONDS, time_left="", volume_left="", ends=""
+            )
+        case Progress.NOT_TAKEN:
+            return replace(
+                page, view=View.REFUSED, words=FAILURES[Failure.TIMEOUT], time_left="", volume_left="", ends=""
+            )
+    return None
 
 
 def _not_yet(here: Here, visit: Visit, page: StatusPage) -> StatusPage:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from hotspot.bulk import upsert
 from hotspot.directory import Directory
 from hotspot.keys import Keyring
+from hotspot.place import MAKES_WITHOUT_RADIUS, Nas
 from sessions.closing import close
 from sessions.connection_log import Journal
 from sessions.held import HeldVisit, hold_ids, legs_of, write_visits
@@ -81,7 +82,9 @@ def claim(session: Session, keyring: Keyring, directory: Directory, now: datetim
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    return and_(Disconnect.done_at.is_(None), Disconnect.due_at <= now)
+    """What other gateways are told they fetch themselves (sessions/gateway_report.py)."""
+    by_radius = Disconnect.nas_id.in_(select(Nas.id).where(Nas.make.not_in(MAKES_WITHOUT_RADIUS)))
+    return and_(Disconnect.done_at.is_(None), Disconnect.due_at <= now, by_radius)
 
 
 def settle(

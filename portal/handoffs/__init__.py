@@ -5,7 +5,7 @@ the address a guest is sent back to is always one of the NAS's record, else anyb
 of their own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hotspot.directory import Directory, Located, NasRecord, SiteRecord
@@ -29,6 +29,7 @@ from portal.handoffs.by_device import ByDevice
 from portal.handoffs.controllers import CONTROLLERS
 from portal.handoffs.coovachilli import CoovaChilli
 from portal.handoffs.mikrotik import MikroTik
+from portal.handoffs.opennds import OpenNds, OpenNdsLevel1
 
 __all__ = [
     "HANDOFFS",
@@ -51,8 +52,14 @@ __all__ = [
     "sole_gateway",
 ]
 
-_ALL: tuple[Handoff, ...] = (CoovaChilli(), MikroTik(), *CONTROLLERS, ByDevice("hostapd"), ByDevice("generic"))
+_ALL: tuple[Handoff, ...] = (
+    *(CoovaChilli(), MikroTik(), OpenNds(), OpenNdsLevel1()),
+    *CONTROLLERS,
+    *(ByDevice("hostapd"), ByDevice("generic")),
+)
 HANDOFFS: dict[str, Handoff] = {handoff.make: handoff for handoff in _ALL}
+# Makes that sign nothing, although their NAS have a secret.
+_UNSIGNED = frozenset({OpenNdsLevel1.make})
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,7 +80,8 @@ def recognise(directory: Directory, site: SiteRecord, sent: Sent) -> Recognised 
     """Who sends this guest to `site`; None when no gateway does."""
     here = {nas.make for nas in directory.nas if nas.site_id in (None, site.id)}
     for handoff in sorted(HANDOFFS.values(), key=lambda one: one.make not in here):
-        arrival = handoff.parse(sent)
+        keys = tuple(nas.uam_secret for nas in _serving(directory, site, handoff.make) if nas.uam_secret)
+        arrival = handoff.parse(replace(sent, keys=keys))
         if isinstance(arrival, Problem):
             return arrival
         if arrival:
@@ -92,7 +100,7 @@ def _find_sender(
     for nas in candidates:
         if handoff.verify(sent, nas):
             return Recognised(arrival, nas, verified=True)
-    unsigned = [nas for nas in candidates if not nas.uam_secret]
+    unsigned = [nas for nas in candidates if not nas.uam_secret or nas.make in _UNSIGNED]
     if not unsigned:
         return Problem.BAD_SIGNATURE
     return Recognised(arrival, unsigned[0], verified=False) if len(unsigned) == 1 else Problem.UNKNOWN_GATEWAY

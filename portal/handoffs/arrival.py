@@ -45,11 +45,15 @@ class Admission(enum.Enum):
 
 @dataclass(frozen=True, repr=False)
 class Sent:
-    """What a guest's browser brings: the page's address as gateways are told it, the raw query, and a form that was posted."""
+    """What a guest's browser brings: the page's address as gateways are told it, the raw query, and a form that was posted.
+
+    `keys` are the secrets of the site's NAS of the make that reads it, for gateways that encrypt what they say.
+    """
 
     page_url: str
     query: bytes
     form: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)

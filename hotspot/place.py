@@ -57,7 +57,7 @@ class MessageAuthenticatorPolicy(enum.StrEnum):
     AUTO = "auto"
 
 
-# They speak no RADIUS: the portal admits their guests and keeps the visits (docs/decisions/0012).
+# They speak no RADIUS: the portal admits their guests and keeps the visits (docs/decisions/0015).
 MAKES_WITHOUT_RADIUS = frozenset({"opennds", "opennds-level1"})
 
 

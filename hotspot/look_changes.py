@@ -11,8 +11,8 @@ from hotspot import audit
 from hotspot.audit import Actor
 from hotspot.colours import Colour, contrasts
 from hotspot.errors import Refusal, WrongUse
+from hotspot.legal import TEXT_LANGUAGES
 from hotspot.looks import (
-    WELCOME_LANGUAGES,
     Look,
     LookPicture,
     LookState,
@@ -157,8 +157,8 @@ def _check(new: NewLook) -> None:
     if len({one.language for one in new.welcomes}) != len(new.welcomes):
         raise WrongUse("bad-texts", "Give one welcome for each language.")
     for one in new.welcomes:
-        if one.language not in WELCOME_LANGUAGES:
-            raise WrongUse("bad-language", f"{one.language!r} is not one of {', '.join(WELCOME_LANGUAGES)}.")
+        if one.language not in TEXT_LANGUAGES:
+            raise WrongUse("bad-language", f"{one.language!r} is not one of {', '.join(TEXT_LANGUAGES)}.")
         if len(one.body) > LONGEST_WELCOME or not one.body.replace("\n", "").isprintable():
             raise Refusal("bad-welcome", f"A welcome is plain text of at most {LONGEST_WELCOME} characters.")
 

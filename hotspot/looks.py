@@ -22,8 +22,6 @@ class LookState(enum.StrEnum):
     REPLACED = "replaced"
 
 
-# A welcome may speak any of them, whatever the pages themselves can say.
-WELCOME_LANGUAGES = ("de", "en", "fr", "it", "cs", "tr", "uk", "ar")
 OPEN = (LookState.DRAFT, LookState.SUBMITTED, LookState.RETURNED)
 
 

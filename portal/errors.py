@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from portal.headers import look_again_after
 from portal.languages import link_languages_nowhere
 from portal.overload import Overloaded
 
@@ -90,7 +91,9 @@ def _try_again(seconds: int) -> tuple[str, int, dict[str, str]]:
     link_languages_nowhere()
     # An empty address is this page's own, with all that the gateway has added to it.
     address = "" if request.method in {"GET", "HEAD"} else g.get("retry_at")
-    page = render_template("unavailable.html", retry_seconds=seconds, retry_at=address)
+    if address is not None:
+        look_again_after(seconds, address)
+    page = render_template("unavailable.html", retry_at=address)
     return page, 503, {"Retry-After": str(seconds)}
 
 

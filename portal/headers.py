@@ -32,6 +32,15 @@ def allow_framing() -> None:
     g.frame_ancestor = "'self'"
 
 
+def look_again_after(seconds: int, address: str = "") -> None:
+    """Have the browser ask for this page again, or for `address`, a path of ours.
+
+    Not by an element of the page: that would take control from people who read it slowly (WCAG 2.2, F41), so a page that
+    does this for long has a link that stops it.
+    """
+    g.look_again = f"{seconds}; url={address}" if address else str(seconds)
+
+
 def _source(gateway: str) -> str:
     """CSP has no way to write an IPv6 address (CSP3 host-part): then the scheme alone has to do."""
     return gateway.partition("//")[0] if "[" in gateway else gateway
@@ -50,6 +59,8 @@ def _add_headers(response: Response) -> Response:
         f"{g.get('script_source', '')}{g.get('frame_source', '')}form-action {targets}; base-uri 'none'; "
         f"frame-ancestors {ancestor}"
     )
+    if look_again := g.get("look_again"):
+        response.headers["Refresh"] = look_again
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["X-Content-Type-Options"] = "nosniff"
     if request.endpoint != "static":

@@ -11,7 +11,16 @@ from werkzeug.exceptions import HTTPException
 
 from portal.context import current
 
-LANGUAGE_NAMES = {"de": "Deutsch", "en": "English"}
+LANGUAGE_NAMES = {
+    "de": "Deutsch",
+    "en": "English",
+    "fr": "Français",
+    "it": "Italiano",
+    "cs": "Čeština",
+    "tr": "Türkçe",
+    "uk": "Українська",
+    "ar": "العربية",
+}
 # Guests who read neither are more likely to know some English.
 DEFAULT_LANGUAGE = "en"
 COOKIE = "surfpass_lang"

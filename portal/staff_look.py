@@ -19,8 +19,9 @@ from wtforms.validators import Length
 from hotspot.audit import Actor
 from hotspot.colours import Colour, Part, contrasts
 from hotspot.errors import Refusal
+from hotspot.legal import TEXT_LANGUAGES
 from hotspot.look_changes import LONGEST_WELCOME, Keep, NewLook, Welcome, save_look
-from hotspot.looks import WELCOME_LANGUAGES, Look, LookState, PictureKind, looks_of
+from hotspot.looks import Look, LookState, PictureKind, looks_of
 from hotspot.pictures import LARGEST_FILE_OCTETS, EncodedPicture, encode_background, encode_logo
 from hotspot.place import Site
 from portal import gate, look_words, staff_words
@@ -53,10 +54,10 @@ class LookForm(FlaskForm):
     @property
     def welcomes(self) -> list[Field]:
         """The fields of the welcome, in every language."""
-        return [self[f"welcome_{code}"] for code in WELCOME_LANGUAGES]
+        return [self[f"welcome_{code}"] for code in TEXT_LANGUAGES]
 
 
-for _code in WELCOME_LANGUAGES:
+for _code in TEXT_LANGUAGES:
     _label = Locale(_code).language_name.capitalize()
     _short = Length(max=LONGEST_WELCOME, message=look_words.REFUSALS["bad-welcome"])
     setattr(LookForm, f"welcome_{_code}", TextAreaField(_label, [_short], filters=[_plain]))

@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from flask import render_template
+from flask import render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,7 @@ from hotspot.place import LoginWay
 from portal import bounce, formats, look
 from portal.handoffs import Failure
 from portal.handoffs.opennds import OpenNds
+from portal.headers import look_again_after
 from portal.here import Here
 from portal.wording import CLOSINGS, FAILURES, REFUSALS, REJOIN, Words, words_for
 from sessions.extensions import Chains
@@ -41,6 +42,8 @@ _PROBES = frozenset(
 _REFRESH_SECONDS = 60
 # While the gateway is still asking, the answer is only moments away.
 _SOON_SECONDS = 5
+# In the address of a page that shall not look again by itself.
+_STILL = "still"
 
 
 class View(enum.StrEnum):
@@ -80,6 +83,7 @@ class StatusPage:
     followers: tuple[str, ...] = ()
     logout_link: str | None = None
     again_url: str | None = None
+    still_url: str | None = None
     ways: Ways = Ways()
 
 
@@ -94,7 +98,14 @@ def onward_url(here: Here) -> str | None:
 def show(session: Session, here: Here, visit: Visit | None, ways: Ways = Ways()) -> str:
     """The page as HTML; without a visit it says only that the guest is online, since the gateway says so."""
     look.dress(session, here.site)
-    return render_template("guest/status.html", page=_build(session, here, visit, ways))
+    page = _build(session, here, visit, ways)
+    if page.refresh_seconds is None or _STILL in request.args:
+        return render_template("guest/status.html", page=page)
+    look_again_after(page.refresh_seconds)
+    own_address = {**(request.view_args or {}), **request.args, _STILL: "1"}
+    return render_template(
+        "guest/status.html", page=replace(page, still_url=url_for(request.endpoint or "", **own_address))
+    )
 
 
 def _build(session: Session, here: Here, visit: Visit | None, ways: Ways) -> StatusPage:

@@ -8,6 +8,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from hatch_build import refuse_broken_placeholders
+from hotspot.legal import TEXT_LANGUAGES
 from portal.languages import LANGUAGE_NAMES
 from tests.portal.conftest import ROOT
 
@@ -27,6 +28,10 @@ def said() -> Iterator[Message]:
 
 def catalogue_of(language: str) -> Path:
     return TRANSLATIONS / language / "LC_MESSAGES/messages.po"
+
+
+def test_texts_can_be_had_in_every_language_of_the_pages() -> None:
+    assert set(TEXT_LANGUAGES) == set(LANGUAGE_NAMES)
 
 
 def test_every_language_has_a_catalogue() -> None:

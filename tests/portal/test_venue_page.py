@@ -12,8 +12,9 @@ from werkzeug.test import TestResponse
 
 from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
+from hotspot.legal import TEXT_LANGUAGES
 from hotspot.look_changes import allow_own_page
-from hotspot.looks import WELCOME_LANGUAGES, Look, LookState
+from hotspot.looks import Look, LookState
 from hotspot.people import Role
 from hotspot.pictures import LARGEST_FILE_OCTETS
 from hotspot.place import Site
@@ -120,7 +121,7 @@ def test_the_heaviest_own_page_stays_within_50_kilobytes_and_four_requests(
     with database.write() as session:
         published_terms(session, "All that a guest agrees to. " * (LONGEST_INLINE_TEXT // 28))
     busy = written(noise((1000, 500)), "JPEG")
-    welcomes = {f"welcome_{code}": "ш" * 600 for code in WELCOME_LANGUAGES}
+    welcomes = {f"welcome_{code}": "ш" * 600 for code in TEXT_LANGUAGES}
     venue.release(logo=busy, background=busy, **welcomes)
 
     page = stage.phone.arrive()

@@ -1,0 +1,181 @@
+"""Every page a guest can meet, in every language, in a real browser: accessible, light, and readable on a small phone."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask, template_rendered
+from jinja2 import Template
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+from werkzeug.test import TestResponse
+
+from portal.languages import LANGUAGE_NAMES
+from sessions.visit import CloseCause
+from tests.portal.conftest import PORTAL_URL, ROOT
+from tests.portal.guest import Stage
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# The narrowest that WCAG 2.2 asks for (1.4.10 Reflow): 1280 px at 400 %.
+NARROW = 320
+MOST_OCTETS = 50_000
+MOST_REQUESTS = 4
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What comes before, once, and the page that is then shown in each language."""
+
+    show: Callable[[Stage], TestResponse]
+    before: Callable[[Stage], object] = lambda stage: None
+
+
+def own_page(stage: Stage) -> TestResponse:
+    """The guest's own page, as the cookie finds it."""
+    found = stage.phone.get("/s")
+    return stage.phone.get(found.location) if found.status_code == 303 else found
+
+
+def log_in(stage: Stage) -> TestResponse:
+    return stage.phone.log_in(stage.voucher.code.value, stage.terms)
+
+
+SCENES: dict[str, Scene] = {
+    "home": Scene(lambda stage: stage.phone.get("/")),
+    "not on the Wi-Fi": Scene(lambda stage: stage.phone.get(f"/g/{stage.place.site.slug}")),
+    "sign-in": Scene(lambda stage: stage.phone.arrive()),
+    "nothing filled in": Scene(lambda stage: stage.phone.log_in("")),
+    "slip in the code": Scene(lambda stage: stage.phone.log_in("K7QM-2XWD", stage.terms)),
+    "gateway did not answer": Scene(lambda stage: stage.phone.arrive("failed", reason="timeout")),
+    "logged off": Scene(lambda stage: stage.phone.arrive("logoff")),
+    "online, visit unknown": Scene(lambda stage: stage.phone.arrive("already")),
+    "foreign gateway": Scene(lambda stage: stage.phone.arrive(uamip="192.0.2.1")),
+    "waiting for the gateway": Scene(own_page, log_in),
+    "online": Scene(own_page, lambda stage: stage.come_online()),
+    "over": Scene(own_page, lambda stage: be_over(stage)),
+    "no access to show": Scene(lambda stage: stage.phone.get("/s/nobody")),
+    "terms": Scene(lambda stage: stage.phone.get("/terms")),
+    "privacy, not published": Scene(lambda stage: stage.phone.get("/privacy")),
+    "voucher scanned": Scene(lambda stage: stage.phone.get(f"/v/{stage.voucher.code.value}")),
+    "no such voucher": Scene(lambda stage: stage.phone.get("/v/nonsense")),
+    "no such page": Scene(lambda stage: stage.phone.get("/nowhere")),
+    "database away": Scene(
+        lambda stage: stage.phone.get(f"/g/{stage.place.site.slug}"), lambda stage: take_database_away(stage)
+    ),
+}
+
+
+def be_over(stage: Stage) -> None:
+    stage.come_online()
+    stage.close_visits(CloseCause.OVER)
+
+
+def take_database_away(stage: Stage) -> None:
+    """Make every question to the database fail as a lost connection does."""
+
+    def fail(*_: object) -> None:
+        raise OperationalError("", {}, ConnectionError())
+
+    event.listen(stage.database.engine, "before_cursor_execute", fail)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Screen:
+    """A small phone that gets its pages from the application in this process, and counts what it asks for."""
+
+    page: Page
+    stage: Stage
+    requests: int = 0
+    octets: int = 0
+    shown: TestResponse | None = None
+
+    def show(self, response: TestResponse) -> None:
+        """Show a response at the address that it was asked for."""
+        self.shown, self.requests, self.octets = response, 0, 0
+        self.page.goto(PORTAL_URL + response.request.path, wait_until="load")
+
+    def answer(self, route: Route) -> None:
+        """Fulfil what the browser asks for: the page itself, or what the page brings along."""
+        if route.request.is_navigation_request() and self.shown:
+            response = self.shown
+        else:
+            parts = urlsplit(route.request.url)
+            response = self.stage.phone.client.get(f"{parts.path}?{parts.query}", buffered=True)
+            assert response.status_code == 200, parts.path
+        self.requests += 1
+        self.octets += len(response.data)
+        route.fulfill(status=response.status_code, headers=dict(response.headers), body=response.data)
+
+
+@pytest.fixture
+def screen(browser: Browser, stage: Stage) -> Iterator[Screen]:
+    """The phone's screen, with the Content-Security-Policy on."""
+    context = browser.new_context(viewport={"width": NARROW, "height": 640})
+    screen = Screen(context.new_page(), stage)
+    context.route("**/*", screen.answer)
+    yield screen
+    context.close()
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_page_is_accessible_light_and_narrow(screen: Screen, stage: Stage, name: str) -> None:
+    SCENES[name].before(stage)
+    for language in LANGUAGE_NAMES:
+        stage.phone.language = language
+        screen.page.emulate_media(color_scheme="dark" if language == "de" else "light")
+        screen.show(SCENES[name].show(stage))
+        assert screen.requests <= MOST_REQUESTS
+        assert screen.octets < MOST_OCTETS
+        assert screen.page.locator("html").get_attribute("lang") == language
+        assert screen.page.locator("html").get_attribute("dir") == ("rtl" if language == "ar" else "ltr")
+        assert screen.page.evaluate("document.documentElement.scrollWidth") <= NARROW, language
+        assert violations(screen.page) == [], language
+        keep_picture(screen.page, f"{name} {language}")
+
+
+def violations(page: Page) -> list[dict[str, Any]]:
+    """What axe-core finds wrong: the rule, and where."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [{"rule": one["id"], "where": [node["html"] for node in one["nodes"]]} for one in found]
+
+
+def keep_picture(page: Page, name: str) -> None:
+    """For people who want to look: SURFPASS_PICTURES names a folder."""
+    if folder := os.environ.get("PICTURES"):
+        page.screenshot(path=Path(folder) / f"{name.replace(' ', '-').replace(',', '')}.png", full_page=True)
+
+
+def test_no_page_was_left_out(app: Flask, stage: Stage) -> None:
+    rendered = set()
+
+    def note(_app: Flask, template: Template, **_: object) -> None:
+        rendered.add(template.name)
+
+    with template_rendered.connected_to(note, app):
+        for name, scene in SCENES.items():
+            if name != "database away":
+                scene.before(stage)
+                scene.show(stage)
+        SCENES["database away"].before(stage)
+        SCENES["database away"].show(stage)
+    folder = ROOT / "templates"
+    guests = {str(file.relative_to(folder)) for file in folder.glob("guest/[!_]*.html")}
+    assert {*guests, "error.html", "unavailable.html"} - rendered == set()

@@ -102,11 +102,12 @@ def _lower_escapes(text: str) -> str:
 
 @dataclass
 class Phone:
-    """A browser behind the gateway."""
+    """A browser behind the gateway; `open_page` is one that is left open."""
 
     client: FlaskClient
     chilli: Chilli
     language: str = "en"
+    open_page: str = ""
 
     def get(self, address: str) -> TestResponse:
         """Open an address of the portal."""

@@ -1,6 +1,7 @@
 """Every page a guest can meet, in every language, in a real browser: accessible, light, and readable on a small phone."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,16 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from hotspot.legal import TEXT_LANGUAGES
+from hotspot.settings import Settings
 from portal.languages import LANGUAGE_NAMES
 from sessions.visit import CloseCause
+from tests.factories import a_mac
 from tests.portal.conftest import PORTAL_URL, ROOT
+from tests.portal.gateways import MikroTikGateway
 from tests.portal.guest import Stage
+from tests.portal.test_venue_page import Venue
+from vouchers.batches import Voucher
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # The narrowest that WCAG 2.2 asks for (1.4.10 Reflow): 1280 px at 400 %.
@@ -49,6 +56,57 @@ def log_in(stage: Stage) -> TestResponse:
     return stage.phone.log_in(stage.voucher.code.value, stage.terms)
 
 
+def own(stage: Stage, page: str) -> TestResponse:
+    """A page under the guest's own one."""
+    token = stage.phone.client.get_cookie("surfpass_visit")
+    assert token
+    return stage.phone.get(f"/s/{token.value}{page}")
+
+
+def for_two_devices(stage: Stage) -> None:
+    """The voucher is for this device and for a television, too; one that takes over is let."""
+    with stage.database.write() as session:
+        voucher = session.get_one(Voucher, stage.voucher.voucher.id)
+        voucher.devices, voucher.return_days = 2, 14
+    stage.come_online()
+
+
+def use_elsewhere(stage: Stage) -> None:
+    """Another device uses the voucher, whose pass lets this one take over."""
+    with stage.database.write() as session:
+        session.get_one(Voucher, stage.voucher.voucher.id).replace = True
+    stage.come_online()
+    stage.phone.chilli.device = a_mac()
+
+
+def fill_in_and_take_database_away(stage: Stage) -> None:
+    """The guest has the sign-in page when the database goes away."""
+    stage.phone.open_page = stage.phone.arrive().text
+    take_database_away(stage)
+
+
+def behind_mikrotik(stage: Stage) -> TestResponse:
+    """The page with the form for a gateway that takes guests back by one."""
+    told = {"make": "mikrotik", "gateway_addresses": (MikroTikGateway.gateway_address,), "uam_secret": None}
+    other = Stage(stage.database, stage.keyring, stage.phone.client, stage.clock, network="127.0.0.1/32", **told)
+    other.phone.language = stage.phone.language
+    page = MikroTikGateway(other.place.site.slug, stage.phone.client).arrive(identity="chilli-1")
+    return other.phone.post(page.text, variant="voucher", code=other.voucher.code.value, terms=str(other.terms.id))
+
+
+def not_on_wifi(stage: Stage) -> TestResponse:
+    """Over mobile data, the address that a scanned voucher's page leads to."""
+    found = re.search(r'href="http://go.example(/b/[^"]+)"', stage.phone.get(f"/v/{stage.voucher.code.value}").text)
+    assert found
+    return stage.phone.get(found[1])
+
+
+def dress(stage: Stage) -> None:
+    """The venue has a page of its own."""
+    venue = Venue(stage.phone.client.application, stage.database, stage)
+    venue.release(**{f"welcome_{code}": "Benvenuti! مرحبا" for code in TEXT_LANGUAGES})
+
+
 SCENES: dict[str, Scene] = {
     "home": Scene(lambda stage: stage.phone.get("/")),
     "not on the Wi-Fi": Scene(lambda stage: stage.phone.get(f"/g/{stage.place.site.slug}")),
@@ -62,12 +120,23 @@ SCENES: dict[str, Scene] = {
     "waiting for the gateway": Scene(own_page, log_in),
     "online": Scene(own_page, lambda stage: stage.come_online()),
     "over": Scene(own_page, lambda stage: be_over(stage)),
+    "going on with another voucher": Scene(lambda stage: own(stage, "/extend"), lambda stage: stage.come_online()),
+    "adding a device": Scene(lambda stage: own(stage, "/device"), for_two_devices),
+    "what is stored": Scene(lambda stage: own(stage, "/data"), for_two_devices),
+    "in use on another device": Scene(log_in, use_elsewhere),
+    "handed back by a form": Scene(behind_mikrotik),
+    "not on the Wi-Fi yet": Scene(not_on_wifi),
+    "sign-in, dressed by the venue": Scene(lambda stage: stage.phone.arrive(), dress),
     "no access to show": Scene(lambda stage: stage.phone.get("/s/nobody")),
     "terms": Scene(lambda stage: stage.phone.get("/terms")),
     "privacy, not published": Scene(lambda stage: stage.phone.get("/privacy")),
     "voucher scanned": Scene(lambda stage: stage.phone.get(f"/v/{stage.voucher.code.value}")),
     "no such voucher": Scene(lambda stage: stage.phone.get("/v/nonsense")),
     "no such page": Scene(lambda stage: stage.phone.get("/nowhere")),
+    "a login that waits": Scene(
+        lambda stage: stage.phone.post(stage.phone.open_page, variant="voucher", code=stage.voucher.code.value),
+        fill_in_and_take_database_away,
+    ),
     "database away": Scene(
         lambda stage: stage.phone.get(f"/g/{stage.place.site.slug}"), lambda stage: take_database_away(stage)
     ),
@@ -86,6 +155,12 @@ def take_database_away(stage: Stage) -> None:
         raise OperationalError("", {}, ConnectionError())
 
     event.listen(stage.database.engine, "before_cursor_execute", fail)
+
+
+@pytest.fixture
+def portal_settings(portal_settings: Settings) -> Settings:
+    """A portal with a bounce name."""
+    return portal_settings.model_copy(update={"bounce_url": "http://go.example"})
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +188,10 @@ class Screen:
         self.page.goto(PORTAL_URL + response.request.path, wait_until="load")
 
     def answer(self, route: Route) -> None:
-        """Fulfil what the browser asks for: the page itself, or what the page brings along."""
+        """Fulfil what the browser asks of the portal: the page itself, or what the page brings along."""
+        if not route.request.url.startswith(PORTAL_URL):
+            route.fulfill(status=204)  # a form that posts itself stays here
+            return
         if route.request.is_navigation_request() and self.shown:
             response = self.shown
         else:
@@ -169,13 +247,11 @@ def test_no_page_was_left_out(app: Flask, stage: Stage) -> None:
     def note(_app: Flask, template: Template, **_: object) -> None:
         rendered.add(template.name)
 
+    away = ("a login that waits", "database away")
     with template_rendered.connected_to(note, app):
-        for name, scene in SCENES.items():
-            if name != "database away":
-                scene.before(stage)
-                scene.show(stage)
-        SCENES["database away"].before(stage)
-        SCENES["database away"].show(stage)
+        for name in sorted(SCENES, key=away.count):
+            SCENES[name].before(stage)
+            SCENES[name].show(stage)
     folder = ROOT / "templates"
     guests = {str(file.relative_to(folder)) for file in folder.glob("guest/[!_]*.html")}
     assert {*guests, "error.html", "unavailable.html"} - rendered == set()

@@ -18,13 +18,14 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from hotspot.legal import TEXT_LANGUAGES
+from hotspot.place import Nas, announce_change
 from hotspot.settings import Settings
 from portal.languages import LANGUAGE_NAMES
 from sessions.visit import CloseCause
 from tests.factories import a_mac
 from tests.portal.conftest import PORTAL_URL, ROOT
 from tests.portal.gateways import MikroTikGateway
-from tests.portal.guest import Stage
+from tests.portal.guest import GATEWAY, NAS_IDENTIFIER, Stage
 from tests.portal.test_venue_page import Venue
 from vouchers.batches import Voucher
 
@@ -85,13 +86,24 @@ def fill_in_and_take_database_away(stage: Stage) -> None:
     take_database_away(stage)
 
 
-def behind_mikrotik(stage: Stage) -> TestResponse:
+def set_gateway(stage: Stage, make: str, address: str, uam_secret: bytes | None) -> bytes | None:
+    """Change the site's gateway; returns the secret it had."""
+    with stage.database.write() as session:
+        nas = session.get_one(Nas, stage.place.nas.id)
+        before, nas.uam_secret = nas.uam_secret, uam_secret
+        nas.make, nas.gateway_addresses = make, [address]
+        announce_change(session)
+    return before
+
+
+def be_handed_back(stage: Stage) -> TestResponse:
     """The page with the form for a gateway that takes guests back by one."""
-    told = {"make": "mikrotik", "gateway_addresses": (MikroTikGateway.gateway_address,), "uam_secret": None}
-    other = Stage(stage.database, stage.keyring, stage.phone.client, stage.clock, network="127.0.0.1/32", **told)
-    other.phone.language = stage.phone.language
-    page = MikroTikGateway(other.place.site.slug, stage.phone.client).arrive(identity="chilli-1")
-    return other.phone.post(page.text, variant="voucher", code=other.voucher.code.value, terms=str(other.terms.id))
+    secret = set_gateway(stage, "mikrotik", MikroTikGateway.gateway_address, None)
+    page = MikroTikGateway(stage.place.site.slug, stage.phone.client).arrive(identity=NAS_IDENTIFIER)
+    filled = {"variant": "voucher", "code": stage.voucher.code.value, "terms": str(stage.terms.id)}
+    answer = stage.phone.post(page.text, **filled)
+    set_gateway(stage, "coovachilli", GATEWAY, secret)
+    return answer
 
 
 def not_on_wifi(stage: Stage) -> TestResponse:
@@ -124,7 +136,7 @@ SCENES: dict[str, Scene] = {
     "adding a device": Scene(lambda stage: own(stage, "/device"), for_two_devices),
     "what is stored": Scene(lambda stage: own(stage, "/data"), for_two_devices),
     "in use on another device": Scene(log_in, use_elsewhere),
-    "handed back by a form": Scene(behind_mikrotik),
+    "handed back by a form": Scene(be_handed_back),
     "not on the Wi-Fi yet": Scene(not_on_wifi),
     "sign-in, dressed by the venue": Scene(lambda stage: stage.phone.arrive(), dress),
     "no access to show": Scene(lambda stage: stage.phone.get("/s/nobody")),

@@ -7,31 +7,34 @@ from babel.dates import format_datetime, format_skeleton, format_time
 from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from portal.languages import language
-
-_UNITS = (("duration-day", 86400), ("duration-hour", 3600), ("duration-minute", 60))
 
 
 def duration(seconds: int) -> str:
     """A length of time in its two largest units, rounded down: "3 days", "1 hour 30 minutes"."""
-    parts, rest = [], max(0, seconds)
-    for unit, size in _UNITS:
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(_unit(count, unit, "long"))
-        if len(parts) == 2 or (parts and not count):
-            break
-    return " ".join(parts) if parts else _("less than a minute")
+    minutes = max(0, seconds) // 60
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    # Not from CLDR: in its data some languages have no word for days.
+    largest = (
+        (days, ngettext("%(num)s day", "%(num)s days", days)),
+        (hours, ngettext("%(num)s hour", "%(num)s hours", hours)),
+        (minutes, ngettext("%(num)s minute", "%(num)s minutes", minutes)),
+    )
+    start = next((i for i, (count, _words) in enumerate(largest) if count), None)
+    if start is None:
+        return str(_("less than a minute"))
+    return " ".join(words.replace(" ", "\u00a0") for count, words in largest[start : start + 2] if count)
 
 
 def volume(octets: int) -> str:
     """A volume in decimal units: "100 MB", "1.5 GB"."""
     if octets >= 1_000_000_000:
-        return _unit(octets // 10_000_000 / 100, "digital-gigabyte", "short")
+        return _unit(octets // 10_000_000 / 100, "digital-gigabyte")
     if octets >= 10_000_000:
-        return _unit(octets // 1_000_000, "digital-megabyte", "short")
-    return _unit(octets // 100_000 / 10, "digital-megabyte", "short")
+        return _unit(octets // 1_000_000, "digital-megabyte")
+    return _unit(octets // 100_000 / 10, "digital-megabyte")
 
 
 def rate(kbit: int) -> str:
@@ -71,6 +74,6 @@ def _hour(local: datetime) -> str:
     return str(format_time(local.time(), "HH:mm", locale=language()))
 
 
-def _unit(value: float, unit: str, length: str) -> str:
-    written = format_unit(value, unit, length, locale=language())  # type: ignore[arg-type]
+def _unit(value: float, unit: str) -> str:
+    written = format_unit(value, unit, "short", locale=language())
     return str(written).replace(" ", "\u00a0")

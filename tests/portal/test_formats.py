@@ -6,6 +6,7 @@ from flask import Flask
 from flask_babel import force_locale
 
 from portal import formats
+from portal.languages import LANGUAGE_NAMES
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -41,6 +42,13 @@ def test_durations(app_without_database: Flask, seconds: int, english: str, germ
 )
 def test_volumes_are_never_rounded_up(app_without_database: Flask, octets: int, english: str, german: str) -> None:
     assert both(app_without_database, formats.volume, octets) == (english, german)
+
+
+@pytest.mark.parametrize("language", LANGUAGE_NAMES)
+def test_no_language_falls_back_to_names_of_units(app_without_database: Flask, language: str) -> None:
+    with app_without_database.test_request_context(), force_locale(language):
+        written = [formats.duration(90_061), formats.volume(2_000_000), formats.volume(3_500_000_000)]
+    assert not [text for text in written if "duration" in text or "digital" in text]
 
 
 def test_rates_and_prices(app_without_database: Flask) -> None:

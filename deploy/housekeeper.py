@@ -113,3 +113,5 @@ def _report(done: Round, before: Round | None) -> None:
         log.warning("NAS sends no accounting: its guests' places are held to Session-Timeout", nas=name)
     for name in done.beyond_soft_limit - (before.beyond_soft_limit if before else frozenset()):
         log.warning("access point beyond its soft limit", access_point=name)
+    for slug in done.guessed_at - (before.guessed_at if before else frozenset()):
+        log.warning("somebody guesses voucher codes: the desk says where", site=slug)

@@ -127,6 +127,12 @@ def _families(gauges: Gauges) -> Iterable[Metric]:
         "Devices that are online at two places at once: copied MAC addresses",
         gauges.devices_at_two_places,
     )
+    guesses = GaugeMetricFamily(
+        "surfpass_guess_alarms", "How often limits on guesses at codes were used up within the hour", labels=["limit"]
+    )
+    for name, count in gauges.guess_alarms.items():
+        guesses.add_metric([name.removeprefix("GUESSES_").lower()], count)
+    yield guesses
     beats = GaugeMetricFamily(
         "surfpass_last_beat_timestamp_seconds", "When a part of the PoP last said that it works", labels=["part"]
     )

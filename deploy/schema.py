@@ -5,7 +5,7 @@ from typing import Any
 # Importing a module of the domain puts its tables into the metadata.
 from hotspot import audit, exclusions, keys, legal, limits, looks, opening, people, place, traffic  # noqa: F401
 from hotspot.database import Base
-from sessions import agreements, connection_log, doubles, extensions, heartbeat, visit  # noqa: F401
+from sessions import agreements, connection_log, doubles, extensions, guessing, heartbeat, visit  # noqa: F401
 from vouchers import batches, offer, passes  # noqa: F401
 
 METADATA = Base.metadata

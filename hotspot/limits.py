@@ -1,11 +1,12 @@
 """Limits on how often something may happen: counters in the database, shared by both doors and all processes."""
 
 import enum
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Integer, LargeBinary, bindparam, case, delete, select
+from sqlalchemy import ColumnElement, Integer, LargeBinary, and_, bindparam, case, delete, false, literal, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot.bulk import Query, nothing_asked, upsert
@@ -14,38 +15,63 @@ from hotspot.keys import HASH_OCTETS, Keyring, Purpose
 
 
 class LimitCounter(Base):
-    """How often a subject did something in the window that is running; the subject is a keyed hash."""
+    """How often a subject did something in the window that is running; the subject is a keyed hash.
+
+    `step` counts how often it has used its limit up: each time it waits longer.
+    """
 
     __tablename__ = "limit_counter"
 
     subject: Mapped[bytes] = mapped_column(LargeBinary(HASH_OCTETS), primary_key=True)
     hits: Mapped[int] = mapped_column(Integer)
+    step: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class Limit(enum.Enum):
-    """Each limit: how many in which time."""
+# Who has used a limit up waits as long as its window, then twice, four times ... as long.
+MOST_STEPS = 4
+# Whoever was quiet for so long begins anew.
+STEPS_LIVE = timedelta(hours=24)
 
-    GUESSES_BY_DEVICE = (10, timedelta(minutes=10))
-    # 50-bit codes leave a whole crowd of guessers no chance; a low limit would only let one lock out a site's guests.
-    GUESSES_AT_SITE = (3000, timedelta(minutes=10))
-    GUESSES_BY_QR = (100, timedelta(minutes=10))
+
+class _Bound(NamedTuple):
+    allowed: int
+    window: timedelta
+    backs_off: bool = False
+
+
+class Limit(enum.Enum):
+    """Each limit: how many in which time, and whether whoever uses it up waits from then on, longer each time."""
+
+    GUESSES_BY_DEVICE = _Bound(10, timedelta(minutes=10), backs_off=True)
+    # 50-bit codes leave a whole crowd of guessers no chance: sessions/guessing.py says what becomes of these.
+    GUESSES_AT_ACCESS_POINT = _Bound(3000, timedelta(minutes=10), backs_off=True)
+    GUESSES_AT_SITE = _Bound(6000, timedelta(minutes=10), backs_off=True)
+    GUESSES_IN_ALL = _Bound(60_000, timedelta(minutes=10), backs_off=True)
+    # A code that is sent once more while somebody guesses.
+    FIRST_TRIES = _Bound(1, timedelta(minutes=10))
+    GUESSES_BY_QR = _Bound(100, timedelta(minutes=10))
     # Fake posts to the portal must not make the PoP flood a gateway with Disconnect-Requests, nor keep a device away.
-    CALLS_BACK_OF_DEVICE = (3, timedelta(minutes=5))
-    CALLS_BACK_AT_NAS = (120, timedelta(minutes=1))
-    DEVICES_BY_VOUCHER = (10, timedelta(hours=1))
-    SIGN_INS_BY_ACCOUNT_AND_ADDRESS = (10, timedelta(minutes=15))
-    SIGN_INS_BY_ADDRESS = (50, timedelta(minutes=15))
+    CALLS_BACK_OF_DEVICE = _Bound(3, timedelta(minutes=5))
+    CALLS_BACK_AT_NAS = _Bound(120, timedelta(minutes=1))
+    DEVICES_BY_VOUCHER = _Bound(10, timedelta(hours=1))
+    SIGN_INS_BY_ACCOUNT_AND_ADDRESS = _Bound(10, timedelta(minutes=15))
+    SIGN_INS_BY_ADDRESS = _Bound(50, timedelta(minutes=15))
 
     @property
     def allowed(self) -> int:
         """Hits after which the subject has to wait."""
-        return self.value[0]
+        return self.value.allowed
 
     @property
     def window(self) -> timedelta:
         """How long hits are remembered after the first."""
-        return self.value[1]
+        return self.value.window
+
+    @property
+    def backs_off(self) -> bool:
+        """Whether each further time that it is used up costs a longer wait."""
+        return self.value.backs_off
 
 
 class Counted(NamedTuple):
@@ -55,46 +81,82 @@ class Counted(NamedTuple):
     subject: str
 
 
-def reached(session: Session, keyring: Keyring, counted: Collection[Counted], now: datetime) -> set[Counted]:
-    """Those of `counted` whose limit is used up; one query for all."""
+def reached(session: Session, keyring: Keyring, counted: Iterable[Counted], now: datetime) -> dict[Counted, datetime]:
+    """Those of `counted` whose limit is used up, and until when; one query for all."""
     return ask_reached(session, keyring, counted, now)()
 
 
 def ask_reached(
-    session: Session, keyring: Keyring, counted: Collection[Counted], now: datetime
-) -> Callable[[], set[Counted]]:
+    session: Session, keyring: Keyring, counted: Iterable[Counted], now: datetime
+) -> Callable[[], dict[Counted, datetime]]:
     """Ask what `reached` returns; whoever calls what is returned has it."""
     by_hash = {_hash(keyring, one): one for one in counted}
     asked = _RUNNING.ask(session, subjects=by_hash, now=now) if by_hash else nothing_asked()
-    return lambda: {by_hash[subject] for subject, hits in asked.rows() if hits >= by_hash[subject].limit.allowed}
+    return lambda: {
+        by_hash[subject]: until for subject, hits, until in asked.rows() if hits >= by_hash[subject].limit.allowed
+    }
 
 
 _RUNNING = Query(
-    lambda is_in: select(LimitCounter.subject, LimitCounter.hits).where(
+    lambda is_in: select(LimitCounter.subject, LimitCounter.hits, LimitCounter.expires_at).where(
         is_in(LimitCounter.subject, "subjects"), LimitCounter.expires_at > bindparam("now", type_=UtcDateTime())
     )
 )
 
 
-def hit(session: Session, keyring: Keyring, counted: Collection[Counted], now: datetime) -> None:
-    """Count each of `counted` once more. Rows are taken in the order of their hashes, so that two writers cannot deadlock."""
-    for subject, one in sorted(((_hash(keyring, one), one) for one in counted), key=lambda pair: pair[0]):
-        fresh = upsert(session, LimitCounter).values(subject=subject, hits=1, expires_at=now + one.limit.window)
-        over = LimitCounter.expires_at <= now
-        session.execute(
-            fresh.on_conflict_do_update(
-                index_elements=[LimitCounter.subject],
-                set_={
-                    "hits": case((over, 1), else_=LimitCounter.hits + 1),
-                    "expires_at": case((over, fresh.excluded.expires_at), else_=LimitCounter.expires_at),
-                },
-            )
+def hit(session: Session, keyring: Keyring, counted: Iterable[Counted], now: datetime) -> list[Counted]:
+    """Count each of `counted`, as often as it is in it. Returns those whose limit is used up by this.
+
+    Rows are taken in the order of their hashes, so that two writers cannot deadlock.
+    """
+    used_up = []
+    by_hash = sorted((_hash(keyring, one), one, times) for one, times in Counter(counted).items())
+    for subject, one, times in by_hash:
+        allowed = one.limit.allowed
+        is_new = LimitCounter.expires_at <= now
+        hits = case((is_new, times), else_=LimitCounter.hits + times)
+        # Races: another may have used it up before, and only one is to wait longer for it.
+        used_up_now = and_(hits >= allowed, or_(is_new, LimitCounter.hits < allowed))
+        crosses = used_up_now if one.limit.backs_off else false()
+        step = case((LimitCounter.expires_at <= now - STEPS_LIVE, 0), else_=LimitCounter.step)
+        fresh = upsert(session, LimitCounter).values(
+            subject=subject,
+            hits=times,
+            step=int(one.limit.backs_off and times >= allowed),
+            expires_at=now + one.limit.window,
         )
+        statement = fresh.on_conflict_do_update(
+            index_elements=[LimitCounter.subject],
+            set_={
+                "hits": hits,
+                "step": case((crosses, step + 1), else_=step),
+                "expires_at": case(
+                    (crosses, _end_of_wait(step, one.limit.window, now)),
+                    (is_new, fresh.excluded.expires_at),
+                    else_=LimitCounter.expires_at,
+                ),
+            },
+        )
+        after = session.scalar(statement.returning(LimitCounter.hits)) or 0
+        if after - times < allowed <= after:
+            used_up.append(one)
+    return used_up
+
+
+def _end_of_wait(step: ColumnElement[int], window: timedelta, now: datetime) -> ColumnElement[datetime]:
+    """When somebody may go on who used the limit up `step` times before."""
+    ends = [(step == number, _moment(now + window * 2**number)) for number in range(MOST_STEPS)]
+    return case(*ends, else_=_moment(now + window * 2**MOST_STEPS))
+
+
+def _moment(value: datetime) -> ColumnElement[datetime]:
+    return literal(value, UtcDateTime())
 
 
 def forget_expired(session: Session, now: datetime) -> None:
-    """Remove counters whose window is over."""
-    session.execute(delete(LimitCounter).where(LimitCounter.expires_at <= now))
+    """Remove counters whose window is over, and those that remember how often it was used up when that is long ago."""
+    over = and_(LimitCounter.expires_at <= now, LimitCounter.step == 0)
+    session.execute(delete(LimitCounter).where(or_(over, LimitCounter.expires_at <= now - STEPS_LIVE)))
 
 
 def _hash(keyring: Keyring, one: Counted) -> bytes:

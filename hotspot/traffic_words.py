@@ -63,7 +63,10 @@ _WORDS: dict[str, Words] = {
         "Set PAP or CHAP at the device, and no 802.1X on this network.",
     ),
     "full": Words("No free place at the access point.", "If it is so often: a higher capacity, or more access points."),
-    "too-many-tries": Words("Too many wrong codes from one device or site.", "If it goes on: look who guesses."),
+    "too-many-tries": Words("Too many wrong codes from one device.", "If it goes on: look who guesses."),
+    "once-more": Words(
+        "A code that has to be sent twice, since somebody guesses there.", "If it goes on: look who guesses."
+    ),
     # Rejected, and only the guest is concerned.
     "mistyped": Words("A code with a slip of the finger.", _GUEST),
     "unknown-code": Words("A code that does not exist.", _GUEST),

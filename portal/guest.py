@@ -285,7 +285,7 @@ def _take(
 ) -> Asked | Refused:
     portal, voucher = here.portal, known.voucher if known else None
     if free_pass is None and voucher is None:
-        found = redeem(session, portal.keyring, here.site, form.code, passing.proved_device, here.now)
+        found = redeem(session, portal.keyring, here.located, form.code, passing.proved_device, here.now)
         if isinstance(found, Refused):
             return found
         voucher = found

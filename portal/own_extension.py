@@ -57,7 +57,7 @@ def follow(token: str) -> str | Response:
 
 
 def _take(session: Session, here: Here, visit: Visit, typed: str) -> Words | None:
-    voucher = redeem(session, here.portal.keyring, here.site, typed, own.mac_of(here, visit), here.now)
+    voucher = redeem(session, here.portal.keyring, here.located, typed, own.mac_of(here, visit), here.now)
     if isinstance(voucher, Refused):
         return words_for(voucher, here.site.zone, here.now)
     match extend(session, here.directory, visit, voucher, here.now):

@@ -13,9 +13,10 @@ from hotspot.looks import waiting_looks
 from hotspot.place import Site
 from portal import gate, staff_words
 from portal.context import current
+from portal.staff_alarms import ALARMS_SHOWN, alarm_lines
 from portal.staff_texts import missing_texts
 from portal.staff_user import signed_in
-from sessions.doubles import Sighting, alarms
+from sessions import doubles, guessing
 from sessions.occupancy import Occupancy, guests_now
 from vouchers.batches import count_vouchers
 
@@ -74,13 +75,21 @@ def desk() -> str:
         stock = count_vouchers(session, ids, now)
         missing = missing_texts(session, now) if user.is_operator else []
         waiting = waiting_looks(session) if user.is_operator else ()
-        doubles = _doubles(portal.directory(session), alarms(session, now)) if user.is_operator else []
+        copied = _doubles(portal.directory(session), doubles.alarms(session, now)) if user.is_operator else []
+        guesses = guessing.alarms(session, now - ALARMS_SHOWN) if user.is_operator else []
     cards = [card(site, occupancy, stock.get(site.id, 0), now, with_customer=user.is_operator) for site in sites]
     pages = [WaitingPage(look.site.public_id, look.site.name) for look in waiting]
-    return render_template("staff/desk.html", cards=cards, waiting=pages, missing=missing, doubles=doubles)
+    return render_template(
+        "staff/desk.html",
+        cards=cards,
+        waiting=pages,
+        missing=missing,
+        doubles=copied,
+        alarms=alarm_lines(guesses, sites, now),
+    )
 
 
-def _doubles(directory: Directory, found: list[Sighting]) -> list[str]:
+def _doubles(directory: Directory, found: list[doubles.Sighting]) -> list[str]:
     """Where devices are at two places at once, in words; which devices, nobody is told."""
     names = {site.id: site.name for site in directory.sites.values()}
     return [

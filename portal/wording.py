@@ -62,7 +62,14 @@ REFUSALS: dict[Reason, Words] = {
     ),
     Reason.TOO_MANY_TRIES: Words(
         _l("Too many wrong codes"),
-        _l("For everybody's safety, please wait ten minutes. Then try again, with the voucher in front of you."),
+        _l("For everybody's safety, please wait a while. Then try again, with the voucher in front of you."),
+    ),
+    Reason.ONCE_MORE: Words(
+        _l("Please send your code once more"),
+        _l(
+            "Somebody here is trying out many codes. To protect the vouchers of all, we look a code up only when it is sent "
+            "a second time. Wait half a minute, then tap “Go online” again."
+        ),
     ),
     Reason.EXCLUDED: Words(
         _l("This device cannot use the hotspot"),
@@ -143,6 +150,9 @@ REFUSALS: dict[Reason, Words] = {
 
 # The advice where it is known when the reason began to hold, or when it will have ceased to.
 _ADVICE_WITH_MOMENT: dict[Reason, str] = {
+    Reason.TOO_MANY_TRIES: _l(
+        "For everybody's safety, please wait until %(moment)s. Then try again, with the voucher in front of you."
+    ),
     Reason.EXCLUDED: _l(
         "The operator has excluded it from the service until %(moment)s. If you think that this is a mistake, please tell "
         "the operator."

@@ -34,7 +34,8 @@ CLASS_PREFIX = b"surfpass:"
 SENTENCES: dict[Reason, str] = {
     Reason.MISTYPED: "This code is mistyped: please check each character.",
     Reason.UNKNOWN_CODE: "This code is not known here: please check it, or ask where you got it.",
-    Reason.TOO_MANY_TRIES: "Too many tries: please wait ten minutes.",
+    Reason.TOO_MANY_TRIES: "Too many wrong codes: please try again later.",
+    Reason.ONCE_MORE: "Please wait half a minute and send your code once more.",
     Reason.EXCLUDED: "The operator has excluded this device from the hotspot.",
     Reason.CLOSED: "The hotspot is closed now.",
     Reason.OTHER_SITE: "This Surf Pass is for another place.",
@@ -61,6 +62,7 @@ SENTENCES: dict[Reason, str] = {
 SENTENCES_WITH_MOMENT: dict[Reason, str] = {
     Reason.EXCLUDED: "The operator has excluded this device from the hotspot until {}.",
     Reason.CLOSED: "The hotspot is closed now. It opens again on {}.",
+    Reason.TOO_MANY_TRIES: "Too many wrong codes: please try again after {}.",
     Reason.NOT_YET_VALID: "This Surf Pass is valid from {}.",
     Reason.EXPIRED: "This Surf Pass had to be used for the first time by {}.",
     Reason.OVER: "This Surf Pass was valid until {}.",

@@ -13,7 +13,7 @@ from hotspot.clock import site_day
 from hotspot.directory import Directory
 from hotspot.nas_changes import forget_old_secrets
 from hotspot.place import AccessPoint, Nas
-from sessions import connection_log
+from sessions import connection_log, guessing
 from sessions.closing import close
 from sessions.connection_log import Journal, LogEntry
 from sessions.extending import forget_extensions
@@ -42,6 +42,8 @@ INTERVAL_CLASSES = (60, 300, 600, 1200, 3600)
 ROWS_A_ROUND = 500
 
 LISTENER = "radius"
+# In place of a site; no slug is spelled so.
+EVERYWHERE = "*"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Round:
     settled: int
     nas_without_accounting: frozenset[str]
     beyond_soft_limit: frozenset[str]
+    guessed_at: frozenset[str] = frozenset()
     over: int = 0
     moved_on: int = 0
 
@@ -81,12 +84,14 @@ def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
         settled=settled,
         nas_without_accounting=_nas_without_accounting(session, now),
         beyond_soft_limit=_beyond_soft_limit(session),
+        guessed_at=_guessed_at(session, directory, now),
     )
     _forget_asked(session, now)
     _forget_devices(session, now)
     _destroy_old_day_keys(session, directory, now)
     limits.forget_expired(session, now)
     exclusions.forget_ended(session, now)
+    guessing.forget_old(session, now)
     traffic.forget_old(session, now)
     forget_old_secrets(session, now)
     return done
@@ -137,6 +142,12 @@ def _beyond_soft_limit(session: Session) -> frozenset[str]:
         .having(func.count() > AccessPoint.capacity)
     )
     return frozenset(session.scalars(query))
+
+
+def _guessed_at(session: Session, directory: Directory, now: datetime) -> frozenset[str]:
+    """Sites at which somebody has used up a limit on guesses within the hour; EVERYWHERE for that of the whole PoP."""
+    slugs = {site.id: site.slug for site in directory.sites.values()} | {guessing.NOWHERE: EVERYWHERE}
+    return frozenset(slugs[alarm.site_id] for alarm in guessing.alarms(session, now) if alarm.site_id in slugs)
 
 
 def _close_running(

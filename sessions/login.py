@@ -10,15 +10,15 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import bindparam, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from hotspot import limits
 from hotspot.bulk import Query
 from hotspot.database import UtcDateTime
 from hotspot.directory import Located, NasRecord, SiteRecord
 from hotspot.keys import Keyring, Purpose
 from hotspot.legal import NOTHING_AGREED, Agreement, agreement_in_force, ask_agreement
-from hotspot.limits import Counted, Limit
+from hotspot.limits import Limit
 from hotspot.mac import Mac
 from hotspot.place import LoginWay
+from sessions.guessing import Try, a_try, ask_hold_up, count
 from sessions.tickets import possible_tickets
 from sessions.visit import Visit, VoucherDevice, hash_device
 from vouchers.admission import Reason, Refused
@@ -63,7 +63,8 @@ class Login(NamedTuple):
 class Wish:
     """A login and whom it means: a voucher, or a free pass, perhaps asked for at the portal; or why it cannot be.
 
-    `visit_id` is the visit that the portal has promised with a ticket, None for another way. A `code` is still to be proved.
+    `visit_id` is the visit that the portal has promised with a ticket, None for another way. The code of an
+    `attempt` is still to be proved.
     A device that `must_agree` has not accepted what is in force now.
     `other_vouchers` are to be tried in their order where `voucher_id` gives nothing more.
     """
@@ -77,9 +78,8 @@ class Wish:
     visit_id: int | None = None
     swaps: bool = False
     refused: Refused | None = None
-    code: Code | None = None
+    attempt: Try | None = None
     code_hashes: Sequence[bytes] = ()
-    counters: Sequence[Counted] = ()
     accepted: Agreement = NOTHING_AGREED
     must_agree: bool = False
 
@@ -98,12 +98,6 @@ def resolve(session: Session, keyring: Keyring, logins: Sequence[Login], now: da
     if devices:
         _resolve_devices(session, keyring, devices, agreement_in_force(session, now), now)
     return wishes
-
-
-def guess_counters(site: SiteRecord, device: str | None) -> list[Counted]:
-    """Whom a wrong code is counted for, at both doors: the device where it is known, and the site."""
-    counted = [Counted(Limit.GUESSES_AT_SITE, str(site.id))]
-    return [*counted, Counted(Limit.GUESSES_BY_DEVICE, device)] if device else counted
 
 
 def _of(wishes: Iterable[Wish], way: LoginWay) -> list[Wish]:
@@ -185,14 +179,15 @@ def _read_codes(keyring: Keyring, wishes: list[Wish]) -> None:
         if code is None:
             wish.refused = Refused(Reason.MISTYPED)
         else:
-            wish.code, wish.code_hashes = code, code_hashes(keyring, code)
-            wish.counters = guess_counters(wish.site, wish.login.device.value if wish.login.device else None)
+            device = wish.login.device.value if wish.login.device else None
+            wish.attempt = a_try(wish.login.located, device, code)
+            wish.code_hashes = code_hashes(keyring, code)
 
 
 class AboutCodes(NamedTuple):
-    """What is to be known of logins by code: who has guessed too often, and what those who are right accept."""
+    """What is to be known of logins by code: which are not looked at, and what those who are right accept."""
 
-    guessers: set[Counted]
+    held_up: Sequence[Refused | None]
     in_force: Agreement
 
 
@@ -200,12 +195,12 @@ def ask_about_codes(
     session: Session, keyring: Keyring, wishes: Iterable[Wish], now: datetime
 ) -> Callable[[], AboutCodes]:
     """Ask; whoever calls what is returned has it."""
-    wishes = [wish for wish in wishes if wish.code]
-    guessers = limits.ask_reached(session, keyring, {one for wish in wishes for one in wish.counters}, now)
+    wishes = [wish for wish in wishes if wish.attempt]
+    held_up = ask_hold_up(session, keyring, [wish.attempt for wish in wishes if wish.attempt], now)
     if not any(LoginWay.MAC in wish.login.nas.logins for wish in wishes):
-        return lambda: AboutCodes(guessers(), NOTHING_AGREED)
+        return lambda: AboutCodes(held_up(), NOTHING_AGREED)
     in_force = ask_agreement(session, now)
-    return lambda: AboutCodes(guessers(), in_force())
+    return lambda: AboutCodes(held_up(), in_force())
 
 
 def prove_codes(
@@ -217,22 +212,25 @@ def prove_codes(
     now: datetime,
 ) -> None:
     """Find out which codes are right, now that their vouchers, here by code hash, are held. Wrong ones are counted as guesses."""
-    wrong: Counter[Counted] = Counter()
-    for wish in wishes:
-        if wish.code is None:
-            continue
+    wrong: list[Try] = []
+    by_device: Counter[str | None] = Counter()
+    attempts = [(wish, wish.attempt) for wish in wishes if wish.attempt]
+    for (wish, attempt), refused in zip(attempts, about.held_up, strict=True):
         found = [vouchers[one] for one in wish.code_hashes if one in vouchers]
-        too_often = about.guessers and not about.guessers.isdisjoint(wish.counters)
-        if too_often or (wrong and any(wrong[one] >= one.limit.allowed for one in wish.counters)):
+        if refused:
+            wish.refused = refused
+        elif by_device[attempt.device] >= Limit.GUESSES_BY_DEVICE.allowed:
             wish.refused = Refused(Reason.TOO_MANY_TRIES)
-        elif not found or not _code_is_proved(wish, wish.code):
+        elif not found or not _code_is_proved(wish, attempt.code):
             wish.refused = Refused(Reason.UNKNOWN_CODE)
-            wrong.update(wish.counters)
+            wrong.append(attempt)
+            by_device[attempt.device] += 1
         else:
             # A gateway's own login page shows what is in force, as the portal would (docs/decisions/0013).
             wish.voucher_id, wish.accepted = found[0], about.in_force
-        wish.code, wish.code_hashes = None, ()
-    limits.hit(session, keyring, list(wrong.elements()), now)
+        wish.attempt, wish.code_hashes = None, ()
+    if wrong:
+        count(session, keyring, wrong, now)
 
 
 def _read_code(wish: Wish) -> Code | None:

@@ -6,15 +6,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from hotspot import limits
 from hotspot.clock import end_of_site_day, site_day
 from hotspot.directory import Located, SiteRecord
 from hotspot.keys import Keyring
 from hotspot.legal import Agreement
 from hotspot.mac import Mac
 from hotspot.place import AccessPoint
+from sessions.guessing import a_try, count, hold_up
 from sessions.ledger import RETURNS_WITHIN, has_just_left
-from sessions.login import guess_counters
 from sessions.usage import is_spent, load_accounts, voucher_facts
 from sessions.visit import Visit, VoucherDevice, is_counted
 from vouchers.admission import DeviceFacts, Granted, PlaceFacts, Reason, Refused, Usage, decide
@@ -38,9 +37,9 @@ class Wanted:
 
 
 def redeem(
-    session: Session, keyring: Keyring, site: SiteRecord, typed: str, device: Mac | None, now: datetime
+    session: Session, keyring: Keyring, located: Located, typed: str, device: Mac | None, now: datetime
 ) -> Voucher | Refused:
-    """The voucher whose code was typed at `site`. A wrong code counts as a guess, a mistyped one does not.
+    """The voucher whose code was typed at `located`. A wrong code counts as a guess, a mistyped one does not.
 
     The caller commits even when the answer is a refusal, else guesses would be free.
     """
@@ -48,12 +47,13 @@ def redeem(
         code = Code.parse(typed)
     except Mistyped:
         return Refused(Reason.MISTYPED)
-    counters = guess_counters(site, str(device) if device else None)
-    if limits.reached(session, keyring, counters, now):
-        return Refused(Reason.TOO_MANY_TRIES)
+    attempt = a_try(located, str(device) if device else None, code)
+    (refused,) = hold_up(session, keyring, [attempt], now)
+    if refused:
+        return refused
     voucher = find_by_code(session, keyring, code)
     if voucher is None:
-        limits.hit(session, keyring, counters, now)
+        count(session, keyring, [attempt], now)
         return Refused(Reason.UNKNOWN_CODE)
     return voucher
 

@@ -23,6 +23,7 @@ class Reason(enum.StrEnum):
     MISTYPED = "mistyped"
     UNKNOWN_CODE = "unknown-code"
     TOO_MANY_TRIES = "too-many-tries"
+    ONCE_MORE = "once-more"
     EXCLUDED = "excluded"
     CLOSED = "closed"
     OTHER_SITE = "other-site"

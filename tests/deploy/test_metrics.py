@@ -25,6 +25,8 @@ from deploy.metrics import SetAside, Standing
 from hotspot.clock import utc_now
 from hotspot.database import Database
 from hotspot.keys import Keyring
+from hotspot.limits import Limit
+from sessions.guessing import a_try, count
 from sessions.heartbeat import beat
 from sessions.outbox import ask_disconnect_ids
 from sessions.visit import CloseCause, Visit, VisitState
@@ -33,6 +35,7 @@ from tests.conftest import NOON
 from tests.deploy.conftest import Surfpass, runner_with
 from tests.deploy.processes import Ports, Running, eventually, free_ports, inherited_environment, running
 from tests.deploy.test_run import code_on, log_in
+from vouchers.codes import Code
 
 Numbers = dict[tuple[str, ...], float]
 
@@ -83,6 +86,9 @@ def test_places_outbox_and_house_keeping_are_told(database: Database, keyring: K
             asked_at = NOON - timedelta(seconds=seconds)
             ask_disconnect_ids(session, [(visit.id, visit.nas_id)], CloseCause.REVOKED, asked_at)
         beat(session, "housekeeping", NOON)
+        snapshot = factories.directory(session, keyring)
+        guess = a_try(factories.located(snapshot, place.access_point), "02-00-00-00-00-01", Code.new())
+        count(session, keyring, [guess] * Limit.GUESSES_BY_DEVICE.allowed, NOON)
     numbers = scrape(lambda: database)
     assert numbers["surfpass_database_up",] == 1
     assert {state: numbers["surfpass_visits", state] for state in ("asked", "reserved", "open")} == {
@@ -92,6 +98,7 @@ def test_places_outbox_and_house_keeping_are_told(database: Database, keyring: K
     }
     assert (numbers["surfpass_access_points",], numbers["surfpass_access_points_full",]) == (1, 1)
     assert (numbers["surfpass_disconnect_outbox",], numbers["surfpass_disconnect_outbox_age_seconds",]) == (2, 90)
+    assert (numbers["surfpass_guess_alarms", "by_device"], numbers["surfpass_guess_alarms", "at_site"]) == (1, 0)
     assert numbers["surfpass_last_beat_timestamp_seconds", "housekeeping"] == NOON.timestamp()
 
 

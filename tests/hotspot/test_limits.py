@@ -24,7 +24,7 @@ def hit(database: Database, keyring: Keyring, counted: list[Counted], after: tim
 
 def reached(database: Database, keyring: Keyring, after: timedelta = timedelta(0)) -> set[Counted]:
     with database.read() as session:
-        return limits.reached(session, keyring, [PHONE, LAPTOP, SITE], NOON + after)
+        return set(limits.reached(session, keyring, [PHONE, LAPTOP, SITE], NOON + after))
 
 
 def test_a_limit_is_reached_by_its_last_hit_and_not_before(database: Database, keyring: Keyring) -> None:
@@ -39,7 +39,36 @@ def test_a_window_runs_from_the_first_hit(database: Database, keyring: Keyring) 
     hit(database, keyring, [PHONE])
     hit(database, keyring, [PHONE] * (ALLOWED - 1), after=window - timedelta(seconds=1))
     assert reached(database, keyring, after=window - timedelta(seconds=1)) == {PHONE}
+
+
+def test_hits_are_forgotten_when_the_window_is_over(database: Database, keyring: Keyring) -> None:
+    window = Limit.GUESSES_BY_DEVICE.window
+    hit(database, keyring, [PHONE] * (ALLOWED - 1))
+    hit(database, keyring, [PHONE], after=window)
     assert reached(database, keyring, after=window) == set()
+
+
+def test_each_further_time_that_a_limit_is_used_up_costs_a_longer_wait(database: Database, keyring: Keyring) -> None:
+    second, window = timedelta(seconds=1), Limit.GUESSES_BY_DEVICE.window
+    at = timedelta(0)
+    for times in (1, 2, 4, 8, 16, 16):
+        hit(database, keyring, [PHONE] * (ALLOWED - 1), after=at)
+        assert reached(database, keyring, after=at) == set()
+        hit(database, keyring, [PHONE] * 3, after=at)
+        hit(database, keyring, [PHONE], after=at)
+        at += times * window
+        assert reached(database, keyring, after=at - second) == {PHONE}
+        assert reached(database, keyring, after=at) == set()
+    at += limits.STEPS_LIVE
+    hit(database, keyring, [PHONE] * ALLOWED, after=at)
+    assert reached(database, keyring, after=at + window) == set()
+
+
+def test_whoever_uses_a_limit_up_is_told_once(database: Database, keyring: Keyring) -> None:
+    with database.write() as session:
+        assert limits.hit(session, keyring, [PHONE] * (ALLOWED - 1) + [LAPTOP], NOON) == []
+        assert limits.hit(session, keyring, [PHONE, LAPTOP], NOON) == [PHONE]
+        assert limits.hit(session, keyring, [PHONE, LAPTOP], NOON) == []
 
 
 def test_a_hit_after_the_window_begins_a_new_one(database: Database, keyring: Keyring) -> None:
@@ -55,7 +84,7 @@ def test_the_same_subject_is_counted_apart_for_every_limit(database: Database, k
     same = Counted(Limit.SIGN_INS_BY_ADDRESS, PHONE.subject)
     hit(database, keyring, [same] * ALLOWED)
     with database.read() as session:
-        assert limits.reached(session, keyring, [same, PHONE], NOON) == set()
+        assert limits.reached(session, keyring, [same, PHONE], NOON) == {}
 
 
 def test_counters_hold_no_clear_subject(database: Database, keyring: Keyring) -> None:
@@ -74,7 +103,7 @@ def test_expired_counters_are_forgotten(database: Database, keyring: Keyring) ->
 
 def test_nothing_counted_asks_nothing(database: Database, keyring: Keyring) -> None:
     with database.read() as session:
-        assert limits.reached(session, keyring, [], NOON) == set()
+        assert limits.reached(session, keyring, [], NOON) == {}
 
 
 def test_no_hit_is_lost_when_many_count_at_once(database: Database, keyring: Keyring) -> None:

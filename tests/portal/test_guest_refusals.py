@@ -6,12 +6,13 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from hotspot import limits
 from hotspot.audit import COMMAND_LINE
 from hotspot.clock import Clock
 from hotspot.database import Database
 from hotspot.exclusions import NewExclusion, exclude
 from hotspot.keys import Keyring
-from hotspot.limits import LimitCounter
+from hotspot.limits import Counted, Limit, LimitCounter
 from hotspot.opening import Span, set_week
 from hotspot.place import AccessPoint, Site, SiteKind
 from portal.handoffs import Failure, Problem
@@ -50,7 +51,7 @@ def test_a_mistyped_code_is_told_apart_from_an_unknown_one_and_does_not_count(st
     assert "There is a slip in this code" in words_of(stage.phone.log_in(wrong, stage.terms))
     assert counted(database) == 0
     assert "We do not know this code" in words_of(stage.phone.log_in(Code.new().printed, stage.terms))
-    assert counted(database) == 2  # for the device and for the site
+    assert counted(database) == 4  # for the device, its access point, the site, and in all
 
 
 @pytest.mark.parametrize(("language", "sentence"), [("en", "make no difference"), ("de", "spielen keine Rolle")])
@@ -99,6 +100,33 @@ def test_after_ten_wrong_codes_the_device_waits_ten_minutes_and_others_do_not(
     stage.phone.chilli.device = own
     clock.pass_by(minutes=10)
     assert stage.phone.log_in(stage.voucher.code.value, stage.terms).status_code == 303
+
+
+def test_the_next_ten_wrong_codes_cost_a_longer_wait(stage: Stage, clock: MovableClock) -> None:
+    for minutes, words in ((10, "please wait until today, 14:10."), (20, "please wait until today, 14:30.")):
+        for _ in range(10):
+            stage.phone.log_in(Code.new().value, stage.terms)
+        assert words in words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
+        clock.pass_by(minutes=minutes)
+    assert stage.phone.log_in(stage.voucher.code.value, stage.terms).status_code == 303
+
+
+@pytest.mark.parametrize("limit", [Limit.GUESSES_AT_SITE, Limit.GUESSES_IN_ALL, Limit.GUESSES_AT_ACCESS_POINT])
+def test_while_others_guess_an_honest_guest_is_only_asked_to_send_the_code_again(
+    stage: Stage, clock: MovableClock, limit: Limit
+) -> None:
+    subjects = {
+        Limit.GUESSES_AT_SITE: str(stage.place.site.id),
+        Limit.GUESSES_IN_ALL: "everybody",
+        Limit.GUESSES_AT_ACCESS_POINT: str(stage.place.access_point.id),
+    }
+    with stage.database.write() as session:
+        limits.hit(session, stage.keyring, [Counted(limit, subjects[limit])] * limit.allowed, clock())
+    answer = stage.phone.log_in(stage.voucher.code.value, stage.terms)
+    assert "Please send your code once more" in words_of(answer)
+    filled = {"variant": "voucher", "code": stage.voucher.code.value, "terms": str(stage.terms.id)}
+    clock.pass_by(seconds=20)
+    assert stage.phone.post(answer.text, **filled).status_code == 303
 
 
 def test_a_voucher_of_another_site_is_refused(stage: Stage, database: Database, keyring: Keyring) -> None:

@@ -10,14 +10,17 @@ from sqlalchemy import select
 from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.keys import Keyring
+from hotspot.limits import Limit
 from hotspot.people import Role
 from hotspot.place import Grain, SiteKind
 from sessions.admit import Admitted, admit
 from sessions.doubles import DoubleSighting
+from sessions.guessing import a_try, count
 from sessions.visit import Visit, VisitState
-from tests.factories import Place, a_login, a_pass, a_place, a_site, a_user, directory, some_vouchers
+from tests.factories import Place, a_login, a_pass, a_place, a_site, a_user, directory, located, some_vouchers
 from tests.portal.desk import counting_queries, signed_in, words_of
 from vouchers.batches import revoke
+from vouchers.codes import Code
 
 EMAIL = "owner@example.org"
 
@@ -101,6 +104,24 @@ def test_an_owner_sees_the_own_customers_sites_and_an_operator_all(
     assert mine.name in page
     assert other.name in page
     assert other_customer in page
+
+
+def test_the_operator_is_told_where_somebody_guesses_and_owners_are_not(
+    app: Flask, database: Database, keyring: Keyring, now: datetime
+) -> None:
+    with database.write() as session:
+        place = a_place(session, keyring)
+        a_user(session, customer=place.customer, email=EMAIL)
+        a_user(session, Role.OPERATOR, email="operator@example.org")
+        here = located(directory(session, keyring), place.access_point)
+        for device in ("02-00-00-00-00-01", "02-00-00-00-00-02"):
+            guesses = [a_try(here, device, Code.new())] * Limit.GUESSES_BY_DEVICE.allowed
+            count(session, keyring, guesses, now)
+    page = words_of(signed_in(app, "operator@example.org").get("/desk"))
+    assert "Somebody is trying out voucher codes" in page
+    assert f"{place.site.name} : last seen today, 14:00. 2 devices have been made to wait." in page
+    assert "send a code twice" not in page
+    assert "Somebody is trying out" not in words_of(signed_in(app, EMAIL).get("/desk"))
 
 
 def test_the_overview_takes_as_many_queries_for_many_sites_as_for_one(

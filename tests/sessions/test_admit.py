@@ -594,11 +594,19 @@ def test_guesses_are_limited_by_device(world: World) -> None:
     assert world.reason(code, device=PHONE) is not Reason.TOO_MANY_TRIES
 
 
-def test_guesses_are_limited_by_site_however_many_devices_guess(world: World) -> None:
-    guesses = [world.login(Code.new().value) for _ in range(Limit.GUESSES_AT_SITE.allowed)]
-    assert set(world.admit(*guesses)) == {Refused(Reason.UNKNOWN_CODE)}
-    (code,) = world.vouchers(1)
-    assert world.reason(code) is Reason.TOO_MANY_TRIES
+def test_where_many_devices_guess_a_code_has_to_be_sent_twice_and_nobody_is_locked_out(world: World) -> None:
+    world.guessed_before(Limit.GUESSES_AT_ACCESS_POINT, str(world.place.access_point.id))
+    assert world.reason(Code.new().value) is Reason.UNKNOWN_CODE
+    code, elsewhere = world.vouchers(2)
+    assert world.reason(code, device=PHONE) is Reason.ONCE_MORE
+    assert world.reason(code, device=LAPTOP) is Reason.ONCE_MORE
+    world.wait(seconds=19)
+    assert world.reason(code, device=PHONE) is Reason.ONCE_MORE
+    world.wait(seconds=1)
+    world.get_in(code, device=PHONE)
+    world.get_in(elsewhere, device=LAPTOP, access_point=world.place.access_points[1])
+    world.wait(minutes=10)
+    assert world.reason(Code.new().value) is Reason.UNKNOWN_CODE
 
 
 def test_a_mistyped_code_and_a_known_one_are_no_guesses(world: World) -> None:

@@ -10,11 +10,13 @@ from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from deploy.housekeeper import do_round
+from hotspot import limits
 from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.directory import Directory
 from hotspot.keys import Keyring
 from hotspot.legal import NOTHING_AGREED, Agreement
+from hotspot.limits import Counted, Limit
 from hotspot.mac import Mac
 from hotspot.place import AccessPoint, LoginWay
 from sessions.accounting import account
@@ -201,6 +203,11 @@ class World:
             self.listen()
             self.now = min(end, self.now + timedelta(seconds=60))
         self.listen()
+
+    def guessed_before(self, limit: Limit, subject: str) -> None:
+        """So many wrong codes were typed that one more uses `limit` up."""
+        with self.database.write() as session:
+            limits.hit(session, self.keyring, [Counted(limit, subject)] * (limit.allowed - 1), self.now)
 
     def keep_house(self) -> Round:
         """One round of house-keeping."""

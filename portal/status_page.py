@@ -136,6 +136,7 @@ def _build(session: Session, here: Here, visit: Visit | None, ways: Ways) -> Sta
         return taking
     if visit.runs:
         # Only the guest's own page can be asked for again and again: a flow runs out.
+        page = _until_closing(here, page, status.seconds_left)
         refresh_seconds = _REFRESH_SECONDS if ways.logout_form else None
         return replace(page, refresh_seconds=refresh_seconds, followers=_followers(session, here, visit))
     words = CLOSINGS[visit.close_cause or CloseCause.STOPPED]
@@ -145,6 +146,18 @@ def _build(session: Session, here: Here, visit: Visit | None, ways: Ways) -> Sta
     elif visit.close_cause is CloseCause.OVER and (refused := shut_out(here.site, visit.device or b"", here.now)):
         words = words_for(refused, here.site.zone, here.now)
     return replace(page, view=View.OVER, words=words)
+
+
+def _until_closing(here: Here, page: StatusPage, seconds_left: int | None) -> StatusPage:
+    """What is left where the site closes before the voucher ends."""
+    closes_at = here.site.hours.closes_at(here.now) if here.site.hours else None
+    if closes_at is None:
+        return page
+    seconds = int((closes_at - here.now).total_seconds())
+    if seconds_left is not None and seconds_left <= seconds:
+        return page
+    ends = formats.moment(closes_at, here.site.zone, here.now)
+    return replace(page, time_left=formats.duration(seconds), ends=ends)
 
 
 def _followers(session: Session, here: Here, visit: Visit) -> tuple[str, ...]:

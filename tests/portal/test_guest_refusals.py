@@ -266,6 +266,7 @@ def test_a_form_that_was_open_at_closing_time_is_refused(stage: Stage, clock: Mo
 def test_after_closing_the_guests_page_says_why_the_access_ended(stage: Stage, clock: MovableClock) -> None:
     close_at_three(stage)
     address = stage.come_online().location
+    assert "today, 15:00" in words_of(stage.phone.get(address))
     clock.pass_by(hours=1)
     stage.close_visits(CloseCause.OVER)
     assert "The hotspot is closed now" in words_of(stage.phone.get(address))

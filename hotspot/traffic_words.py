@@ -82,6 +82,9 @@ _WORDS: dict[str, Words] = {
     "free-pass-used": Words("A device that had its free pass today.", _GUEST),
     "bad-ticket": Words("A login that the portal did not issue.", _GUEST),
     "stale-ticket": Words("A login that waited too long at the gateway.", _GUEST),
+    "terms-changed": Words(
+        "A returning device whose guest has to accept new terms or prices first; it gets the portal.", _NOTHING
+    ),
     "unknown-device": Words("A device without a running voucher; it gets the portal.", _NOTHING),
 }
 

@@ -54,6 +54,8 @@ class Limit(enum.Enum):
     # Fake posts to the portal must not make the PoP flood a gateway with Disconnect-Requests, nor keep a device away.
     CALLS_BACK_OF_DEVICE = _Bound(3, timedelta(minutes=5))
     CALLS_BACK_AT_NAS = _Bound(120, timedelta(minutes=1))
+    # Each holds a place until a report shows that it was a lie: a minute's fill no access point.
+    UNSIGNED_AT_NAS = _Bound(20, timedelta(minutes=1))
     DEVICES_BY_VOUCHER = _Bound(10, timedelta(hours=1))
     SIGN_INS_BY_ACCOUNT_AND_ADDRESS = _Bound(10, timedelta(minutes=15))
     SIGN_INS_BY_ADDRESS = _Bound(50, timedelta(minutes=15))

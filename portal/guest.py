@@ -8,7 +8,11 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from hotspot import limits
+from hotspot.directory import NasRecord
 from hotspot.legal import Agreement, agreement_in_force
+from hotspot.limits import Counted, Limit
+from hotspot.mac import Mac
 from portal import cookies, errors, flow, landing, opennds_poll, site_page, status_page
 from portal.context import current
 from portal.flow import Flow
@@ -31,6 +35,7 @@ from portal.handoffs.opennds import session_name
 from portal.headers import SELF_POST, allow_forms_to, allow_self_post
 from portal.here import Here, find_site
 from portal.languages import asked_language
+from portal.overload import Overloaded
 from portal.remembered import remembered_here
 from portal.site_page import SAME, Form
 from portal.transactions import commit
@@ -306,9 +311,26 @@ def _ask(session: Session, here: Here, passing: Flow, wanted: Wanted, agreement:
         return Refused(Reason.NO_DEVICE)
     if admission is Admission.BY_DEVICE:
         return ask_for_device(session, keyring, wanted, nas, device, agreement, here.now, proved=passing.verified)
+    if not passing.verified and (refused := _refuse_unproved(session, here, nas, wanted, device)):
+        return refused
     asked = ask(session, keyring, wanted, nas.id, agreement, here.now)
     decided = let_in(session, keyring, nas, here.located, asked, device, session_name(nas, passing), here.now)
     return decided if isinstance(decided, Refused) else asked
+
+
+def _refuse_unproved(session: Session, here: Here, nas: NasRecord, wanted: Wanted, device: Mac) -> Refused | None:
+    """Where the portal decides on what nobody has signed, anybody can name any device, and each gets a place at once.
+
+    So a device that is online stays so, unless it comes with the voucher that it is online with, and only so many come a minute.
+    """
+    running = running_visit(session, here.site.id, hash_device(here.portal.keyring, device))
+    if running and (wanted.voucher is None or running.voucher_id != wanted.voucher.id):
+        return Refused(Reason.NO_DEVICE)
+    counted = [Counted(Limit.UNSIGNED_AT_NAS, str(nas.id))]
+    if limits.reached(session, here.portal.keyring, counted, here.now):
+        raise Overloaded
+    limits.hit(session, here.portal.keyring, counted, here.now)
+    return None
 
 
 def _send_to_gateway(here: Here, passing: Flow, asked: Asked) -> _Page:

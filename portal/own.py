@@ -10,7 +10,8 @@ from hotspot.mac import Mac
 from hotspot.place import LoginWay
 from portal import flow, look
 from portal.context import current
-from portal.handoffs import gateways_of
+from portal.handoffs import HANDOFFS, Admission, gateways_of
+from portal.handoffs.opennds import OpenNdsLevel1
 from portal.headers import allow_forms_to
 from portal.here import Here
 from portal.known import known_guest
@@ -76,6 +77,18 @@ def prepare(here: Here, visit: Visit, endpoint: str, token: str) -> None:
 def nas_of(here: Here, visit: Visit) -> NasRecord | None:
     """The NAS that the visit runs at."""
     return next((nas for nas in here.directory.nas if nas.id == visit.nas_id), None)
+
+
+def is_own_device(here: Here, visit: Visit) -> bool:
+    """Whether the visit's device is surely that of the guest who holds the token: RADIUS has bound it to the ticket, or the
+    gateway has signed which it is. Elsewhere anybody could have named a neighbour's.
+    """
+    nas = nas_of(here, visit)
+    if nas is None or visit.accepted_at is None:
+        return False
+    if nas.make not in HANDOFFS or HANDOFFS[nas.make].admission is Admission.BY_TICKET:
+        return True
+    return bool(nas.uam_secret) and nas.make != OpenNdsLevel1.make
 
 
 def gateways(here: Here, visit: Visit) -> tuple[str, ...]:

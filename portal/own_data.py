@@ -40,8 +40,8 @@ def page(token: str) -> str:
 def forget_device(token: str) -> Response:
     """Forget the device: where it came in by itself it has to use the portal again."""
     with current().database.write() as session:
-        _here, visit = own.find(session, token) or abort(404)
-        if visit.device:
+        here, visit = own.find(session, token) or abort(404)
+        if visit.device and own.is_own_device(here, visit):
             forget(session, visit.device)
     response = redirect(own.address("data.page", token, forgotten="1"), 303)
     if not visit.runs:
@@ -53,11 +53,12 @@ def _show(session: Session, here: Here, visit: Visit, token: str) -> str:
     look.dress(session, here.site)
     own.prepare(here, visit, "data.page", token)
     forgotten = "forgotten" in request.args
+    offered = not forgotten and visit.device is not None and own.is_own_device(here, visit)
     page = DataPage(
         site_name=here.site.name,
         items=stored.describe(session, here, visit),
         back_url=own.address("status.page", token),
-        forget_action=None if forgotten or visit.device is None else own.address("data.forget_device", token),
+        forget_action=own.address("data.forget_device", token) if offered else None,
         notice=FORGOTTEN if forgotten else None,
     )
     return render_template("guest/data.html", page=page)

@@ -105,6 +105,7 @@ class _Batch:
         count(record, leg)
         leg.last_heard_at = max(leg.last_heard_at, record.arrived or self.now)
         self.changed_legs[id(leg)] = leg
+        self._note_address(record, visit, leg)
         if record.status is Status.STOP:
             self._stop(record, visit, leg)
         elif not was_stopped:
@@ -137,13 +138,22 @@ class _Batch:
     def _make_current(self, visit: HeldVisit, leg: HeldLeg, record: Record) -> None:
         """The leg that began last is where the guest is now; a late Start of the old access point changes nothing."""
         visit.identifiers = _identifiers(record).seal(self.keyring)
-        visit.address = seen_address(self.keyring, record.nas, record.framed_address)
+        if visit.nas_id != record.nas.id:
+            visit.address = None
         if record.located and record.located.site.id == visit.site_id:
             if visit.runs and leg.access_point_id not in (None, visit.access_point_id):
                 self.arrivals[leg.access_point_id or 0] += 1
             visit.access_point_id = leg.access_point_id
             visit.nas_id = record.nas.id
         self.changed_visits[visit.id] = visit
+
+    def _note_address(self, record: Record, visit: HeldVisit, leg: HeldLeg) -> None:
+        """A device may get its address after its session has begun, and another one later; a report without any says nothing."""
+        if record.framed_address and record.nas.guest_networks and current_leg(self.legs[visit.id]) is leg:
+            address = seen_address(self.keyring, record.nas, record.framed_address)
+            if address != visit.address:
+                visit.address = address
+                self.changed_visits[visit.id] = visit
 
     def _stop(self, record: Record, visit: HeldVisit, leg: HeldLeg) -> None:
         leg.stopped_at = leg.stopped_at or record.at

@@ -36,11 +36,17 @@ def pytest_configure() -> None:
 # What these start has to answer in time: a busy neighbour would make it late.
 ALONE = tuple(Path(__file__).parent / folder for folder in ("radius", "deploy"))
 
+# These are in the same folders, and start nothing.
+BESIDE_OTHERS = (
+    *("test_commands", "test_migrations", "test_settings_documented", "test_voucher_status", "test_logging"),
+    *("test_codec", "test_packet", "test_makes", "test_observe"),
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that `make test` does not run side by side with others."""
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in ALONE):
+        if any(item.path.is_relative_to(folder) for folder in ALONE) and not item.path.stem.startswith(BESIDE_OTHERS):
             item.add_marker(pytest.mark.alone)
 
 

@@ -5,6 +5,7 @@ One table, at the end: what each make calls what. docs/gateways.md says how sure
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from hotspot.directory import NasRecord
 from portal.handoffs.addresses import WEB_PORTS, Origin, make_origin, read_origin
@@ -96,6 +97,8 @@ class Controller:
         )
 
     def _echoes(self, told: Parameters) -> Fields:
+        if self.url_echo and urlsplit(told[self.url_echo]).path != self.form.path:
+            raise ValueError("not the address of the form")
         wanted = (*self.echoes, (self.url_echo, self.url_echo)) if self.url_echo else self.echoes
         echoes = tuple((field, told[parameter]) for parameter, field in wanted if parameter in told)
         if any(not value.isprintable() for _field, value in echoes):

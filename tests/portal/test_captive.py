@@ -82,7 +82,7 @@ def report(stage: Stage, status: Status, address: str = ADDRESS, seconds: int = 
             device=stage.phone.chilli.device,
             located=factories.located(snapshot, stage.place.access_point),
             nas_address="10.0.0.1",
-            framed_address=address,
+            framed_address=address or None,
             seconds=seconds,
             octets_to_guest=octets,
         )
@@ -215,3 +215,16 @@ def test_guest_networks_of_a_nas_that_runs_are_changed(stage: Stage, database: D
     with database.write() as session:
         change_nas(session, COMMAND_LINE, session.get_one(Nas, nas.id), NasChange(guest_networks=()), clock.now)
     assert get(stage, address="10.7.0.1").status_code == 404
+
+
+def test_an_address_that_comes_or_changes_later_is_the_guests_from_then_on(stage: Stage) -> None:
+    stage.come_online()
+    report(stage, Status.START, address="")
+    report(stage, Status.INTERIM_UPDATE, seconds=60)
+    assert ask(stage)["captive"] is False
+    another = ADDRESS.rpartition(".")[0] + ".77"
+    report(stage, Status.INTERIM_UPDATE, address=another, seconds=120)
+    assert ask(stage, address=another)["captive"] is False
+    assert ask(stage)["captive"] is True
+    report(stage, Status.INTERIM_UPDATE, address="", seconds=180)
+    assert ask(stage, address=another)["captive"] is False

@@ -154,6 +154,8 @@ def test_where_a_record_names_no_port_only_the_makes_own_are_meant() -> None:
 
 
 def test_only_the_path_of_the_make_is_posted_to() -> None:
+    elsewhere = redirect_of(Meraki, login_url="https://n143.network-auth.example/other/login?mauth=1")
+    assert ask(record_of(Meraki), elsewhere) is Problem.MALFORMED
     told = redirect_of(Cisco, switch_url="https://192.0.2.1/debug/upload?x=1")
     assert posted(found(record_of(Cisco), told)).url == "https://192.0.2.1/login.html"
 

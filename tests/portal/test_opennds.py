@@ -1,6 +1,7 @@
 """Guests behind openNDS: the portal decides, the gateway fetches whom to let in, and its reports carry the visit to its end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,15 +9,19 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from deploy.housekeeper import do_round
+from hotspot import limits
 from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.keys import Keyring
+from hotspot.legal import NOTHING_AGREED
+from hotspot.limits import Counted, Limit
+from sessions.devices import remember
 from sessions.endings import end_visits
 from sessions.heartbeat import Heartbeat
 from sessions.housekeeping import LISTENER
 from sessions.kept import REPORT_SECONDS, TAKEN_WITHIN
 from sessions.outbox import has_due
-from sessions.visit import CloseCause, Disconnect, Leg, Visit, VisitState
+from sessions.visit import CloseCause, Disconnect, Leg, Visit, VisitState, VoucherDevice
 from tests.factories import a_pass, directory, some_vouchers
 from tests.portal.conftest import MovableClock
 from tests.portal.guest import Stage, flow_of, words_of
@@ -345,3 +350,49 @@ def test_the_directory_of_radius_clients_knows_no_opennds(house: House) -> None:
     (nas,) = snapshot.nas
     assert not nas.speaks_radius
     assert snapshot.clients_at(nas.network.network_address) == ()
+
+
+def liar(house: House) -> OpenNds:
+    """Somebody else at the same gateway, who names the guest's device."""
+    return replace(house.gateway, client=house.gateway.client.application.test_client(), hid="f" * 64)
+
+
+def test_at_level_1_nobody_takes_the_place_of_a_device_that_is_online_by_naming_it(
+    make_house: Callable[..., House],
+) -> None:
+    house = make_house(level=1)
+    house.log_in()
+    with house.stage.database.write() as session:
+        place, keyring = house.stage.place, house.stage.keyring
+        other = some_vouchers(session, keyring, place.site, place.article)[0]
+    assert "could not recognise your device" in house.log_in(liar(house), code=other.code.printed)
+    assert [visit.state for visit in house.stage.visits()] == [VisitState.RESERVED]
+    assert house.log_in().startswith(f"http://{GATEWAY}/opennds_auth/"), (
+        "the guest's own voucher opens the gateway again"
+    )
+
+
+def test_at_level_1_only_so_many_unsigned_guests_a_minute_get_a_place(make_house: Callable[..., House]) -> None:
+    house = make_house(level=1)
+    bound = Limit.UNSIGNED_AT_NAS
+    counted = Counted(bound, str(house.stage.place.nas.id))
+    with house.stage.database.write() as session:
+        for _ in range(bound.allowed):
+            limits.hit(session, house.stage.keyring, [counted], house.clock())
+    assert "Please try again in a moment" in house.log_in()
+    assert not [visit for visit in house.stage.visits() if visit.runs]
+
+
+def test_at_level_1_a_visit_lets_nobody_forget_the_device_it_names(make_house: Callable[..., House]) -> None:
+    house = make_house(level=1)
+    house.log_in()
+    token = house.gateway.client.get_cookie("surfpass_visit")
+    assert token
+    with house.stage.database.write() as session:
+        device = house.visit().device
+        assert device
+        remember(session, house.stage.voucher.voucher.id, device, NOTHING_AGREED, house.clock())
+    assert "Forget this device now" not in house.page(f"/s/{token.value}/data")
+    house.gateway.client.post(f"/s/{token.value}/forget")
+    with house.stage.database.read() as session:
+        assert session.scalars(select(VoucherDevice.device)).all() == [device]

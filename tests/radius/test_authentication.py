@@ -65,7 +65,7 @@ def test_guessing_ends_after_ten_unknown_codes_but_not_for_another_device(pop: P
     guesser = pop.device()
     for _ in range(10):
         assert "not known" in pop.login("0000-0000-000", guesser)["Reply-Message"]
-    assert "Too many tries" in pop.login(code, guesser)["Reply-Message"]
+    assert "Too many wrong codes" in pop.login(code, guesser)["Reply-Message"]
     assert pop.login(other, pop.device()).kind == "Access-Accept"
     pop.clock.ahead = 601
     assert pop.login(code, guesser).kind == "Access-Accept"

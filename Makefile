@@ -1,6 +1,6 @@
 # PYTHON=... picks the interpreter for .venv; without it the first of these that is new enough is taken.
 PYTHON_CANDIDATES = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
-CATALOGUES = $(patsubst %.po,%.mo,$(wildcard templates/translations/*/LC_MESSAGES/messages.po))
+CATALOGUES = $(patsubst %.po,%.mo,$(wildcard templates/translations/*/LC_MESSAGES/*.po))
 PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 BUILD_FILES = pyproject.toml hatch_build.py
 
@@ -37,12 +37,18 @@ format: .venv/.installed-dev ## format the code and repair what ruff can repair
 	@.venv/bin/ruff check --fix-only --quiet .
 	@.venv/bin/ruff format --quiet .
 
+EXTRACT = .venv/bin/pybabel --quiet extract --mapping-file pyproject.toml --keywords '_l lazy_gettext lazy_ngettext:1,2' \
+	--add-location file --sort-by-file --width 120
+UPDATE = .venv/bin/pybabel --quiet update --output-dir templates/translations \
+	--ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date --width 120
+
+# Guests are spoken to in more languages than staff, so the texts of either have catalogues of their own.
 texts: .venv/.installed-dev ## carry new, changed and deleted texts into the gettext catalogues, to be translated there
 	@template=$$(mktemp) && trap 'rm -f "$$template"' EXIT && \
-	.venv/bin/pybabel --quiet extract --mapping-file pyproject.toml --keywords '_l lazy_gettext lazy_ngettext:1,2' \
-		--add-location file --sort-by-file --width 120 --output-file "$$template" . && \
-	.venv/bin/pybabel --quiet update --input-file "$$template" --output-dir templates/translations \
-		--ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date --width 120
+	$(EXTRACT) --ignore-dirs staff --output-file "$$template" portal templates && \
+	$(UPDATE) --domain messages --input-file "$$template" && \
+	$(EXTRACT) --output-file "$$template" portal/staff templates/staff && \
+	$(UPDATE) --domain staff --input-file "$$template"
 
 translations: .venv/.installed $(CATALOGUES) ## compile the gettext catalogues
 	@:

@@ -8,7 +8,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-CATALOGUES = "templates/translations/*/LC_MESSAGES/messages.po"
+CATALOGUES = "templates/translations/*/LC_MESSAGES/*.po"
 
 
 class BuildHook(BuildHookInterface[Any]):
@@ -26,7 +26,7 @@ class BuildHook(BuildHookInterface[Any]):
 
 
 def compile_catalogue(po_file: Path) -> None:
-    """Write `messages.mo` beside its source; ValueError names a translation whose placeholders do not fit."""
+    """Write the compiled catalogue beside its source; ValueError names a translation whose placeholders do not fit."""
     locale = po_file.parent.parent.name
     with po_file.open("rb") as source:
         catalogue = read_po(source, locale=locale)

@@ -28,13 +28,13 @@ from portal import (
     own_device,
     own_extension,
     request_log,
-    staff,
 )
 from portal.context import EXTENSION, Portal
+from portal.staff import blueprint as staff
 from portal.tally import Tally
 from portal.wording import sample_unbroken
 
-# Forms are short; the one that takes pictures has a limit of its own (portal/staff.py).
+# Forms are short; the one that takes pictures has a limit of its own (portal/staff/blueprint.py).
 LARGEST_FORM_OCTETS = 64 * 1024
 # The style sheet's address changes with its content, so it may be kept for long.
 STATIC_SECONDS = 7 * 86400

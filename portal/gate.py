@@ -10,7 +10,7 @@ from hotspot.errors import NotFound
 from hotspot.keys import Keyring
 from hotspot.looks import Look
 from hotspot.place import AccessPoint, Site
-from portal.staff_user import StaffUser
+from portal.staff.user import StaffUser
 from vouchers import batches
 from vouchers.batches import Batch, Voucher
 

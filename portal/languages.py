@@ -1,6 +1,7 @@
 """The languages of the pages: which one this guest gets, and links to the others."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,8 @@ LANGUAGE_NAMES = {
     "uk": "Українська",
     "ar": "العربية",
 }
+# Staff pages have a catalogue of their own, for the languages of those who work with them.
+STAFF_LANGUAGES = ("de", "en")
 # Guests who read neither are more likely to know some English.
 DEFAULT_LANGUAGE = "en"
 COOKIE = "surfpass_lang"
@@ -38,17 +41,29 @@ class LanguageLink:
 
 def init_app(app: Flask) -> None:
     """Make `app` speak the guest's language."""
-    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(Path(app.template_folder or "") / "translations")
+    folder = str(Path(app.template_folder or "") / "translations")
+    # Flask-Babel takes one folder for each catalogue.
+    app.config.update(BABEL_DOMAIN="messages;staff", BABEL_TRANSLATION_DIRECTORIES=f"{folder};{folder}")
     Babel(app, default_locale=DEFAULT_LANGUAGE, locale_selector=_choose_language)
     app.context_processor(_page_values)
     app.add_template_global(asset)
     app.add_template_global(language_links)
 
 
+def speak_to_staff() -> None:
+    """Show this page in a language of staff pages only."""
+    g.languages = STAFF_LANGUAGES
+
+
+def _offered() -> Sequence[str]:
+    languages: Sequence[str] = g.get("languages", tuple(LANGUAGE_NAMES))
+    return languages
+
+
 def asked_language() -> str | None:
     """The language chosen by hand: in the address, in the form just sent, or in the one before."""
     wishes = (request.args.get("lang"), _in_form(), request.cookies.get(COOKIE))
-    return next((wish for wish in wishes if wish in LANGUAGE_NAMES), None)
+    return next((wish for wish in wishes if wish in _offered()), None)
 
 
 def _in_form() -> str | None:
@@ -81,8 +96,8 @@ def language_links() -> list[LanguageLink]:
     if not endpoint:
         return []
     return [
-        LanguageLink(code, name, url_for(endpoint, **{**values, "lang": code}), code == language())
-        for code, name in LANGUAGE_NAMES.items()
+        LanguageLink(code, LANGUAGE_NAMES[code], url_for(endpoint, **{**values, "lang": code}), code == language())
+        for code in _offered()
     ]
 
 
@@ -97,7 +112,7 @@ def _digest(path: Path) -> str:
 
 
 def _choose_language() -> str:
-    return asked_language() or request.accept_languages.best_match(LANGUAGE_NAMES) or DEFAULT_LANGUAGE
+    return asked_language() or request.accept_languages.best_match(_offered()) or DEFAULT_LANGUAGE
 
 
 def _direction() -> str:

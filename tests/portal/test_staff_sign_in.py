@@ -1,5 +1,7 @@
 """Signing in and out."""
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -185,6 +187,13 @@ def test_the_language_chosen_by_hand_stays(staff: Staff) -> None:
     assert "Anmelden" in words_of(staff.get("/login?lang=de"))
     assert "Anmelden" in words_of(staff.get("/login"))
     assert "falsch" in words_of(staff.sign_in(EMAIL, WRONG))
+
+
+def test_a_page_for_staff_speaks_german_and_english_alone(staff: Staff) -> None:
+    staff.language = "fr"
+    page = staff.get("/login?lang=tr")
+    assert "Sign in" in words_of(page)
+    assert re.findall(r'hreflang="(\w+)"', page.text) == ["de"]
 
 
 @pytest.mark.parametrize("path", ["/desk/vouchers/a%00b", "/login?lang=%00", "/v/%00"])

@@ -11,11 +11,12 @@ from flask_babel import gettext as _
 from hotspot.directory import Directory
 from hotspot.looks import waiting_looks
 from hotspot.place import Site
-from portal import gate, staff_words
+from portal import gate
 from portal.context import current
-from portal.staff_alarms import ALARMS_SHOWN, alarm_lines
-from portal.staff_texts import missing_texts
-from portal.staff_user import signed_in
+from portal.staff import wording
+from portal.staff.alarms import ALARMS_SHOWN, alarm_lines
+from portal.staff.texts import missing_texts
+from portal.staff.user import signed_in
 from sessions import doubles, guessing
 from sessions.occupancy import Occupancy, guests_now
 from vouchers.batches import count_vouchers
@@ -114,7 +115,7 @@ def card(site: Site, occupancy: Occupancy, in_stock: int, now: datetime, *, with
         points=tuple(PointLine(p.name, occupancy.on_access_point(site.id, p.id), p.capacity) for p in points),
         unplaced=occupancy.elsewhere(site.id, [point.id for point in points]),
         in_stock=in_stock,
-        as_of=staff_words.hour(now, ZoneInfo(site.timezone)),
+        as_of=wording.hour(now, ZoneInfo(site.timezone)),
     )
 
 

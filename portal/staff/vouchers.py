@@ -11,11 +11,12 @@ from werkzeug import Response
 from hotspot.audit import Actor
 from hotspot.errors import NotFound
 from hotspot.place import Site
-from portal import articles, gate, staff_words
+from portal import articles, gate
 from portal.context import Portal, current
 from portal.languages import link_languages_to
-from portal.staff_user import signed_in
-from portal.staff_words import StateWords
+from portal.staff import wording
+from portal.staff.user import signed_in
+from portal.staff.wording import StateWords
 from sessions.endings import end_visits
 from sessions.status import voucher_status, voucher_statuses
 from sessions.visit import CloseCause
@@ -75,7 +76,7 @@ def search() -> Response | tuple[str, int]:
             found = gate.find_voucher(session, signed_in(), portal.keyring, wanted)
     except NotFound as error:
         link_languages_to("staff.desk")
-        words = staff_words.REFUSALS.get(error.code, error.sentence)
+        words = wording.REFUSALS.get(error.code, error.sentence)
         return render_template("staff/search.html", wanted=wanted[:40], error=words), 404
     return redirect(url_for("staff.voucher", voucher_id=found.public_id), 303)
 
@@ -119,12 +120,12 @@ def _page(voucher_id: str) -> VoucherPage:
         batch = session.get(Batch, found.batch_id) if found.batch_id else None
         state = voucher_status(session, portal.directory(session), found, now).state
     return VoucherPage(
-        line=_line(found, batch, state, staff_words.day_and_hour(found.good_until, record.zone)),
+        line=_line(found, batch, state, wording.day_and_hour(found.good_until, record.zone)),
         site=record.name,
         site_id=record.public_id,
         features=" · ".join(articles.features(found.terms, record, now)),
-        good_from=staff_words.day_and_hour(found.good_from, record.zone) if found.good_from else "",
-        issued=staff_words.day_and_hour(batch.issued_at, record.zone) if batch else "",
+        good_from=wording.day_and_hour(found.good_from, record.zone) if found.good_from else "",
+        issued=wording.day_and_hour(batch.issued_at, record.zone) if batch else "",
     )
 
 
@@ -137,7 +138,7 @@ def _lines(session: Session, portal: Portal, found: list[Voucher], now: datetime
             one,
             batches.get(one.batch_id or 0),
             statuses[one.id].state,
-            staff_words.day(one.good_until, directory.sites[one.site_id].zone),
+            wording.day(one.good_until, directory.sites[one.site_id].zone),
         )
         for one in found
     ]
@@ -151,6 +152,6 @@ def _line(one: Voucher, batch: Batch | None, state: VoucherState, good_until: st
         note=batch.note if batch else "",
         batch_id=batch.public_id if batch else None,
         good_until=good_until,
-        state=staff_words.STATES[state],
+        state=wording.STATES[state],
         revocable=state in _REVOCABLE,
     )

@@ -10,12 +10,13 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from hotspot.legal import LegalVersion, Slot, slots
-from portal import gate, staff_words
+from portal import gate
 from portal.context import current
 from portal.languages import language
 from portal.legal import NAMES
-from portal.staff_user import signed_in
-from portal.staff_words import StateWords
+from portal.staff import wording
+from portal.staff.user import signed_in
+from portal.staff.wording import StateWords
 
 _UTC = ZoneInfo("UTC")
 
@@ -51,7 +52,7 @@ def _line(slot: Slot) -> SlotLine:
     return SlotLine(
         kind=slot.kind.value,
         name=str(NAMES[slot.kind]),
-        state=staff_words.SLOT_STATES[slot.current is not None],
+        state=wording.SLOT_STATES[slot.current is not None],
         since=_since(slot.current) if slot.current else "",
         next=_since(slot.upcoming[0]) if slot.upcoming else "",
         missing=", ".join(lacks),
@@ -59,5 +60,5 @@ def _line(slot: Slot) -> SlotLine:
 
 
 def _since(version: LegalVersion) -> str:
-    moment = staff_words.day_and_hour(version.valid_from.astimezone(UTC), _UTC)
+    moment = wording.day_and_hour(version.valid_from.astimezone(UTC), _UTC)
     return str(_("version %(number)s from %(moment)s UTC", number=version.number, moment=moment))

@@ -16,11 +16,12 @@ from hotspot.audit import Actor
 from hotspot.directory import SiteRecord
 from hotspot.errors import Refusal
 from hotspot.place import Site
-from portal import formats, gate, staff_words
+from portal import formats, gate
 from portal.context import current
 from portal.languages import link_languages_to
-from portal.staff_desk import SiteCard, card
-from portal.staff_user import signed_in
+from portal.staff import wording
+from portal.staff.desk import SiteCard, card
+from portal.staff.user import signed_in
 from sessions.occupancy import guests_now
 from vouchers.batches import Batch, count_vouchers, issue
 from vouchers.passes import Pass, passes_at
@@ -36,8 +37,8 @@ class IssueForm(FlaskForm):
     count = IntegerField(
         _l("How many"),
         [
-            InputRequired(staff_words.REFUSALS["bad-count"]),
-            NumberRange(1, MOST_AT_ONCE, staff_words.REFUSALS["bad-count"]),
+            InputRequired(wording.REFUSALS["bad-count"]),
+            NumberRange(1, MOST_AT_ONCE, wording.REFUSALS["bad-count"]),
         ],
         render_kw={"min": 1, "max": MOST_AT_ONCE, "inputmode": "numeric"},
     )
@@ -84,7 +85,7 @@ def issue_vouchers(site_id: str) -> Response | tuple[str, int]:
     try:
         batch_id = _issue(site_id, form)
     except Refusal as refusal:
-        form.article.errors = [staff_words.REFUSALS.get(refusal.code, refusal.sentence)]
+        form.article.errors = [wording.REFUSALS.get(refusal.code, refusal.sentence)]
         return _render(page, form), 400
     count = form.count.data
     flash(ngettext("%(num)s voucher issued.", "%(num)s vouchers issued.", count), "good")
@@ -135,7 +136,7 @@ def _render(page: SitePage, form: IssueForm) -> str:
     lines = [
         BatchLine(
             public_id=one.batch.public_id,
-            issued=staff_words.day_and_hour(one.batch.issued_at, zone),
+            issued=wording.day_and_hour(one.batch.issued_at, zone),
             name=one.pass_name,
             note=one.batch.note,
             count=one.batch.count,

@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from hotspot.directory import SiteRecord
 from hotspot.place import Site
-from portal import articles, formats, gate, qr, staff_words
+from portal import articles, formats, gate, qr
 from portal.context import Portal, current
-from portal.staff_desk import ssid_of
-from portal.staff_user import signed_in
-from portal.staff_words import StateWords
+from portal.staff import wording
+from portal.staff.desk import ssid_of
+from portal.staff.user import signed_in
+from portal.staff.wording import StateWords
 from sessions.status import voucher_statuses
 from vouchers.batches import Batch, Voucher, VoucherState, clear_code
 from vouchers.codes import Code
@@ -104,7 +105,7 @@ def batch(batch_id: str) -> str:
     with portal.database.read() as session:
         loaded = _load(session, portal, batch_id, number)
     rows = [
-        VoucherRow(voucher.public_id, voucher.serial or "", code.printed if code else None, staff_words.STATES[state])
+        VoucherRow(voucher.public_id, voucher.serial or "", code.printed if code else None, wording.STATES[state])
         for voucher, state, code in loaded.rows
     ]
     unused = sum(code is not None for _voucher, _state, code in loaded.rows)
@@ -171,9 +172,9 @@ def _head(loaded: _Loaded, now: datetime) -> BatchHead:
         features=" · ".join(articles.features(first.terms, loaded.record, now)),
         note=loaded.batch.note,
         count=loaded.batch.count,
-        issued=staff_words.day_and_hour(loaded.batch.issued_at, zone),
-        good_from=staff_words.day_and_hour(first.good_from, zone) if first.good_from else "",
-        good_until=staff_words.day_and_hour(first.good_until, zone),
+        issued=wording.day_and_hour(loaded.batch.issued_at, zone),
+        good_from=wording.day_and_hour(first.good_from, zone) if first.good_from else "",
+        good_until=wording.day_and_hour(first.good_until, zone),
     )
 
 
@@ -189,10 +190,10 @@ def _card_words(loaded: _Loaded, language: str) -> CardWords:
 
 
 def _good_until(voucher: Voucher, zone: ZoneInfo) -> str:
-    last = staff_words.day_and_hour(voucher.good_until, zone)
+    last = wording.day_and_hour(voucher.good_until, zone)
     if voucher.good_from is None:
         return str(_("Use it first by %(moment)s", moment=last))
-    first = staff_words.day_and_hour(voucher.good_from, zone)
+    first = wording.day_and_hour(voucher.good_from, zone)
     return str(_("Valid from %(first)s; use it first by %(last)s", first=first, last=last))
 
 

@@ -11,7 +11,7 @@ from hotspot.colours import Contrast, Part
 from hotspot.errors import Refusal
 from hotspot.look_changes import Step
 from hotspot.looks import LookState
-from portal.staff_words import StateWords
+from portal.staff.wording import StateWords
 
 STATES = {
     LookState.DRAFT: StateWords(_l("draft"), "unused"),

@@ -9,7 +9,7 @@ from hotspot.place import Site
 from portal import articles, formats, gate
 from portal.context import current
 from portal.languages import language
-from portal.staff_user import signed_in
+from portal.staff.user import signed_in
 from vouchers.offer import Offer, Texts, offer_at
 from vouchers.passes import Pass, passes_at
 

@@ -10,50 +10,51 @@ from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal import (
-    staff_batches,
-    staff_desk,
-    staff_issue,
-    staff_look,
-    staff_look_steps,
-    staff_offer,
-    staff_sign_in,
-    staff_texts,
-    staff_vouchers,
-)
 from portal.errors import database_is_away
-from portal.languages import COOKIE, LANGUAGE_NAMES
-from portal.staff_user import SESSION_LIFE, load_user
+from portal.languages import COOKIE, STAFF_LANGUAGES, speak_to_staff
+from portal.staff import (
+    batches,
+    desk,
+    issue,
+    look_steps,
+    looks,
+    offer,
+    sign_in,
+    texts,
+    vouchers,
+)
+from portal.staff.user import SESSION_LIFE, load_user
 
 blueprint = Blueprint("staff", __name__)
 csrf = CSRFProtect()
 
+_GUESTS_PAGE = "staff.preview_look"
 _EVERYBODY = {"staff.login", "staff.sign_in"}
 _LANGUAGE_LIFE = 365 * 86400
 
 _ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
-    ("GET", "/login", staff_sign_in.login),
-    ("POST", "/login", staff_sign_in.sign_in),
-    ("POST", "/logout", staff_sign_in.logout),
-    ("GET", "/desk", staff_desk.desk),
-    ("GET", "/desk/sites/<site_id>", staff_issue.site),
-    ("POST", "/desk/sites/<site_id>", staff_issue.issue_vouchers),
-    ("GET", "/desk/sites/<site_id>/offer", staff_offer.offer),
-    ("GET", "/desk/sites/<site_id>/vouchers", staff_vouchers.vouchers),
-    ("GET", "/desk/sites/<site_id>/page", staff_look.own_page),
-    ("POST", "/desk/sites/<site_id>/page", staff_look.save_own_page),
-    ("POST", "/desk/sites/<site_id>/page/switch", staff_look_steps.switch_own_page),
-    ("POST", "/desk/looks/<look_id>", staff_look_steps.step_look),
-    ("GET", "/desk/looks/<look_id>/preview", staff_look_steps.preview_look),
-    ("GET", "/desk/looks/<look_id>/look.css", staff_look_steps.look_sheet),
-    ("GET", "/desk/looks/<look_id>/logo.webp", staff_look_steps.look_logo),
-    ("GET", "/desk/texts", staff_texts.texts),
-    ("GET", "/desk/batches/<batch_id>", staff_batches.batch),
-    ("GET", "/desk/batches/<batch_id>/print", staff_batches.print_batch),
-    ("POST", "/desk/vouchers", staff_vouchers.search),
-    ("GET", "/desk/vouchers/<voucher_id>", staff_vouchers.voucher),
-    ("GET", "/desk/vouchers/<voucher_id>/revoke", staff_vouchers.confirm_revoke),
-    ("POST", "/desk/vouchers/<voucher_id>/revoke", staff_vouchers.revoke_voucher),
+    ("GET", "/login", sign_in.login),
+    ("POST", "/login", sign_in.sign_in),
+    ("POST", "/logout", sign_in.logout),
+    ("GET", "/desk", desk.desk),
+    ("GET", "/desk/sites/<site_id>", issue.site),
+    ("POST", "/desk/sites/<site_id>", issue.issue_vouchers),
+    ("GET", "/desk/sites/<site_id>/offer", offer.offer),
+    ("GET", "/desk/sites/<site_id>/vouchers", vouchers.vouchers),
+    ("GET", "/desk/sites/<site_id>/page", looks.own_page),
+    ("POST", "/desk/sites/<site_id>/page", looks.save_own_page),
+    ("POST", "/desk/sites/<site_id>/page/switch", look_steps.switch_own_page),
+    ("POST", "/desk/looks/<look_id>", look_steps.step_look),
+    ("GET", "/desk/looks/<look_id>/preview", look_steps.preview_look),
+    ("GET", "/desk/looks/<look_id>/look.css", look_steps.look_sheet),
+    ("GET", "/desk/looks/<look_id>/logo.webp", look_steps.look_logo),
+    ("GET", "/desk/texts", texts.texts),
+    ("GET", "/desk/batches/<batch_id>", batches.batch),
+    ("GET", "/desk/batches/<batch_id>/print", batches.print_batch),
+    ("POST", "/desk/vouchers", vouchers.search),
+    ("GET", "/desk/vouchers/<voucher_id>", vouchers.voucher),
+    ("GET", "/desk/vouchers/<voucher_id>/revoke", vouchers.confirm_revoke),
+    ("POST", "/desk/vouchers/<voucher_id>/revoke", vouchers.revoke_voucher),
 )
 for _method, _rule, _view in _ROUTES:
     blueprint.add_url_rule(_rule, _view.__name__, _view, methods=[_method])
@@ -85,12 +86,19 @@ def init_app(app: Flask) -> None:
 
 
 @blueprint.url_value_preprocessor
+def choose_languages(endpoint: str | None, _values: dict[str, Any] | None) -> None:
+    """Speak the languages of staff, except where a page is shown as guests see it."""
+    if endpoint != _GUESTS_PAGE:
+        speak_to_staff()
+
+
+@blueprint.url_value_preprocessor
 def take_pictures(endpoint: str | None, _values: dict[str, Any] | None) -> None:
     """Let the one form that takes pictures be longer than others, before anything reads it, and only of people we know."""
     if endpoint == "staff.save_own_page" and request.method == "POST" and current_user.is_authenticated:
-        request.max_content_length = staff_look.LARGEST_FORM_OCTETS
+        request.max_content_length = looks.LARGEST_FORM_OCTETS
         # Werkzeug counts what it has read ahead of a file too.
-        request.max_form_memory_size = staff_look.LARGEST_TEXTS_OCTETS
+        request.max_form_memory_size = looks.LARGEST_TEXTS_OCTETS
 
 
 @blueprint.before_request
@@ -113,7 +121,7 @@ def viewer() -> dict[str, object]:
 @blueprint.after_request
 def keep_language(response: Response) -> Response:
     """Staff pages have addresses that carry no language: what was chosen by hand is remembered."""
-    if request.args.get("lang") in LANGUAGE_NAMES and request.endpoint != "staff.preview_look":
+    if request.args.get("lang") in STAFF_LANGUAGES and request.endpoint != _GUESTS_PAGE:
         response.set_cookie(
             COOKIE,
             request.args["lang"],

@@ -24,12 +24,13 @@ from hotspot.look_changes import LONGEST_WELCOME, Keep, NewLook, Welcome, save_l
 from hotspot.looks import Look, LookState, PictureKind, looks_of
 from hotspot.pictures import LARGEST_FILE_OCTETS, EncodedPicture, encode_background, encode_logo
 from hotspot.place import Site
-from portal import gate, look_words, staff_words
+from portal import gate
 from portal.context import current
 from portal.headers import allow_preview_frame
 from portal.languages import link_languages_to
-from portal.staff_user import signed_in
-from portal.staff_words import StateWords
+from portal.staff import look_words, wording
+from portal.staff.user import signed_in
+from portal.staff.wording import StateWords
 
 LARGEST_TEXTS_OCTETS = 256 * 1024
 LARGEST_FORM_OCTETS = 2 * LARGEST_FILE_OCTETS + LARGEST_TEXTS_OCTETS
@@ -147,7 +148,7 @@ def _line(look: Look, zone: ZoneInfo) -> VersionLine:
         number=look.number,
         edits=look.edits,
         state=look_words.STATES[look.state],
-        edited=staff_words.day_and_hour(look.edited_at, zone),
+        edited=wording.day_and_hour(look.edited_at, zone),
         waits=look.state is LookState.SUBMITTED,
         can_return=look.state is LookState.REPLACED,
     )

@@ -9,12 +9,13 @@ from hotspot.errors import Refusal
 from hotspot.look_changes import OPERATORS_STEPS, Step, allow_own_page, take_step
 from hotspot.looks import Look, PictureKind, picture_body
 from hotspot.place import Site
-from portal import gate, look, look_words, site_page
+from portal import gate, look, site_page
 from portal.context import current
 from portal.headers import allow_framing
 from portal.here import Here
 from portal.languages import link_languages_to
-from portal.staff_user import signed_in
+from portal.staff import look_words
+from portal.staff.user import signed_in
 
 
 def switch_own_page(site_id: str) -> AnyResponse:

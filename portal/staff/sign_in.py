@@ -17,7 +17,7 @@ from hotspot.limits import Counted, Limit
 from hotspot.people import User, check_password
 from portal.context import Portal, current
 from portal.languages import link_languages_to
-from portal.staff_user import StaffUser, start_session
+from portal.staff.user import StaffUser, start_session
 
 
 class SignInForm(FlaskForm):

@@ -93,6 +93,7 @@ class NasRecord:
     old_secrets: tuple[tuple[bytes, datetime], ...] = ()
     uam_pap: bool = False
     guest_networks: tuple[Network, ...] = ()
+    reports_heard: bool = False
 
     def sees(self, address: str) -> bool:
         """Whether a guest of this NAS comes to the portal from `address` itself, and from behind no NAT."""
@@ -281,4 +282,5 @@ def nas_record(nas: Nas, keyring: Keyring) -> NasRecord:
         guest_networks=tuple(ipaddress.ip_network(network) for network in nas.guest_networks),
         old_secrets=tuple((keyring.decrypt(Purpose.SECRETS, old.secret), old.valid_until) for old in nas.old_secrets),
         uam_pap=nas.uam_pap,
+        reports_heard=nas.reports_heard_at is not None,
     )

@@ -188,6 +188,8 @@ class Nas(Identified, Base):
     coa_port: Mapped[int] = mapped_column(Integer)
     signed_at: Mapped[datetime | None]
     accounting_heard_at: Mapped[datetime | None]
+    # When a gateway without RADIUS first reported, signed, who is online: from then on its unsigned words count for less.
+    reports_heard_at: Mapped[datetime | None]
     old_secret_used_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]

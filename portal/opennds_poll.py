@@ -1,8 +1,8 @@
 """What openNDS gateways ask and tell by themselves: whom to let in, who was let in, and who is online.
 
 The questions are those of openNDS's authmon (level 3). It proves nothing but where it asks from, so nothing that it says ends
-a visit, and the names it gets are worth nothing without the faskey. The report is that of deploy/opennds/surfpass-report,
-which signs it with the faskey, and by which visits end.
+a visit or, where reports come, takes anybody off the list; and the names it gets are worth nothing without the faskey. The
+report is that of deploy/opennds/surfpass-report, which signs it with the faskey, and by which visits end.
 """
 
 import base64
@@ -14,6 +14,7 @@ import math
 import random
 import re
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from urllib.parse import quote
 
 from flask import abort, request
@@ -93,7 +94,8 @@ class _Poll:
         if alive:
             commit(self.portal.database, lambda session: account(session, keyring, self.directory, alive, self.now))
         # By chance: those whom the gateway does not know any more must not stand in the way of the others.
-        chosen = random.sample(entries, min(len(entries), MOST_ENTRIES))
+        shuffled = random.sample(entries, len(entries))
+        chosen = sorted(shuffled, key=attrgetter("acknowledged"))[:MOST_ENTRIES]
         return " ".join(["*", *(quote(_spell(entry)) for entry in chosen)])
 
     def _begin(self, names: set[str]) -> None:

@@ -8,15 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from hotspot.directory import Directory, NasRecord
 from hotspot.keys import Keyring
 from hotspot.mac import Mac
+from hotspot.place import Nas, announce_change
 from sessions.accounting import account
 from sessions.held import VISIT, HeldVisit
-from sessions.kept import REPORT_SECONDS, Kept, load_kept, with_legs
+from sessions.kept import REPORT_SECONDS, TAKEN_WITHIN, Kept, load_kept, with_legs
 from sessions.orders import Answer, Order, read_identifiers
 from sessions.outbox import settle
 from sessions.records import Record, Status
@@ -54,7 +55,17 @@ def take_report(
         account(session, keyring, directory, records, now)
     unwanted = _settle_orders(session, keyring, directory, nas, set(devices), now)
     running = {kept.told.mac for kept in load_kept(session, keyring, nas)}
+    _note_reports(session, nas, now)
     return [one.device for mac, one in devices.items() if mac in unwanted or mac not in running]
+
+
+def _note_reports(session: Session, nas: NasRecord, now: datetime) -> None:
+    """Remember that a gateway does report: from then on its unsigned words let nobody be taken for let in."""
+    if not nas.reports_heard:
+        session.execute(
+            update(Nas).where(Nas.id == nas.id, Nas.reports_heard_at.is_(None)).values(reports_heard_at=now)
+        )
+        announce_change(session)
 
 
 def _of_running(
@@ -66,13 +77,20 @@ def _of_running(
         if found := devices.get(kept.told.mac):
             if kept.visit.id in ending or _is_worth_a_record(kept, found, now):
                 yield kept.record(nas, Status.INTERIM_UPDATE, now, found.octets)
-        elif kept.leg and kept.leg.started_at < now - REPORT_MAY_BE_OLD and kept.visit.id not in ending:
+        elif _has_left(kept, nas, now) and kept.visit.id not in ending:
             yield kept.record(nas, Status.STOP, now)
+
+
+def _has_left(kept: Kept, nas: NasRecord, now: datetime) -> bool:
+    """Whether a guest whom the report does not show was in. Who was only acknowledged may still have to be let in."""
+    if kept.leg is None or kept.leg.started_at >= now - REPORT_MAY_BE_OLD:
+        return False
+    return kept.is_let_in(nas) or (kept.visit.accepted_at or now) <= now - TAKEN_WITHIN
 
 
 def _is_worth_a_record(kept: Kept, found: Online, now: datetime) -> bool:
     """Reports come every few seconds, from all guests at once: most of them say nothing that could not wait."""
-    if kept.leg is None or kept.leg.last_heard_at <= now - timedelta(seconds=REPORT_SECONDS / 2):
+    if kept.leg is None or not kept.is_shown or kept.leg.last_heard_at <= now - timedelta(seconds=REPORT_SECONDS / 2):
         return True
     known = kept.leg.octets_from_guest + kept.leg.octets_to_guest
     return kept.visit.is_metered and sum(found.octets) - known >= METERED_OCTETS

@@ -55,6 +55,15 @@ class Kept:
         """The gateway's name for the guest."""
         return self.told.acct_session_id or ""
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether more was heard of the guest than the gateway's unsigned word that it let the guest in."""
+        return self.leg is not None and self.leg.last_heard_at > self.leg.started_at
+
+    def is_let_in(self, nas: NasRecord) -> bool:
+        """Whether the guest is in: by a signed report where the gateway has ever sent one, else by its unsigned word."""
+        return self.is_shown if nas.reports_heard else self.leg is not None
+
     def record(self, nas: NasRecord, status: Status, now: datetime, octets: tuple[int, int] = (0, 0)) -> Record:
         """What the gateway says of the visit as an accounting record; `octets` from and to the guest."""
         begun = self.leg.started_at if self.leg else self.visit.accepted_at or now
@@ -74,10 +83,11 @@ class Kept:
 
 @dataclass(frozen=True, repr=False)
 class Entry:
-    """A guest to let in: the gateway's name for the guest, and the limits."""
+    """A guest to let in: the gateway's name for the guest, and the limits; `acknowledged`: unsigned, so perhaps not let in."""
 
     name: str
     granted: Granted
+    acknowledged: bool
 
 
 @dataclass(frozen=True)
@@ -112,7 +122,7 @@ def let_in(
 def to_let_in(session: Session, keyring: Keyring, directory: Directory, nas: NasRecord, now: datetime) -> list[Entry]:
     """The guests whom the gateway has still to let in, the first come first."""
     recent = Visit.accepted_at > now - TAKEN_WITHIN
-    waiting = [kept for kept in load_kept(session, keyring, nas, recent) if kept.leg is None]
+    waiting = [kept for kept in load_kept(session, keyring, nas, recent) if not kept.is_let_in(nas)]
     accounts = accounts_by_id(session, {kept.visit.voucher_id for kept in waiting if kept.visit.voucher_id}, now)
     entries = []
     for kept in sorted(waiting, key=lambda one: one.visit.accepted_at or now):
@@ -121,7 +131,7 @@ def to_let_in(session: Session, keyring: Keyring, directory: Directory, nas: Nas
             device, place = DeviceFacts(kept.visit.device, returns=True), PlaceFacts(site, capacity=0, occupied=0)
             decision = decide(found.facts, found.usage, device, place, now, least_seconds=1)
             if isinstance(decision, Granted):
-                entries.append(Entry(kept.name, decision))
+                entries.append(Entry(kept.name, decision, acknowledged=kept.leg is not None))
     return entries
 
 
@@ -136,10 +146,13 @@ def begin(
 
 
 def unheard(session: Session, keyring: Keyring, nas: NasRecord, now: datetime) -> list[Record]:
-    """What a gateway that polls and does not report says by polling: the visits that go on, where that is worth a record."""
+    """What a gateway that polls and does not report says by polling: the visits that go on, where that is worth a record.
+
+    Guests whom it may still have to let in are not among them: no poll shows that they are in.
+    """
     return [
         kept.record(nas, Status.INTERIM_UPDATE, now)
-        for kept in load_kept(session, keyring, nas)
+        for kept in load_kept(session, keyring, nas, Visit.accepted_at <= now - TAKEN_WITHIN)
         if kept.leg and kept.leg.last_heard_at < now - POLLS_COUNT_AFTER
     ]
 

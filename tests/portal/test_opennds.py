@@ -15,6 +15,7 @@ from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.legal import NOTHING_AGREED
 from hotspot.limits import Counted, Limit
+from portal.opennds_poll import MOST_ENTRIES
 from sessions.devices import remember
 from sessions.endings import end_visits
 from sessions.heartbeat import Heartbeat
@@ -342,6 +343,53 @@ def test_many_guests_are_fetched_in_answers_that_authmon_can_read(house: House) 
         assert fetched <= left
         house.gateway.acknowledge(*fetched)
         left -= fetched
+
+
+def test_an_unsigned_acknowledgement_keeps_nobody_from_being_let_in_where_reports_come(house: House) -> None:
+    assert house.report() == []
+    house.log_in()
+    (entry,) = house.gateway.poll()
+    # Whoever knows the name of the gateway says so from behind it; the gateway has let in nobody.
+    house.gateway.acknowledge(house.gateway.rhid)
+    house.clock.pass_by(seconds=20)
+    assert house.report() == []
+    assert house.visit().runs, "a report that does not show the guest yet ends nothing"
+    assert house.gateway.poll() == [entry]
+    house.clock.pass_by(seconds=10)
+    assert house.report((house.gateway.mac, 0, 0)) == []
+    assert house.gateway.poll() == []
+    house.clock.pass_by(seconds=10)
+    assert house.report() == []
+    assert house.visit().close_cause is CloseCause.STOPPED
+
+
+def test_who_was_acknowledged_and_never_shown_is_given_up_with_the_promise(house: House) -> None:
+    assert house.report() == []
+    house.log_in()
+    house.gateway.acknowledge(house.gateway.rhid)
+    house.clock.pass_by(seconds=TAKEN_WITHIN.total_seconds() - 1)
+    assert house.gateway.poll(), "and no poll makes the guest one who is in"
+    assert house.report() == []
+    assert house.visit().runs
+    house.clock.pass_by(seconds=1)
+    assert house.gateway.poll() == []
+    assert house.report() == []
+    assert house.visit().close_cause is CloseCause.STOPPED
+
+
+def test_guests_whom_nobody_has_acknowledged_are_fetched_before_the_others(house: House) -> None:
+    assert house.report() == []
+    guests = [OpenNds(house.gateway.slug, house.gateway.client) for _ in range(2 * MOST_ENTRIES)]
+    with house.stage.database.write() as session:
+        place = house.stage.place
+        codes = some_vouchers(session, house.stage.keyring, place.site, place.article, len(guests))
+    for guest, issued in zip(guests, codes, strict=True):
+        house.log_in(guest, issued.code.printed)
+    names = [guest.rhid for guest in guests]
+    house.gateway.acknowledge(*names[:MOST_ENTRIES])
+    assert {entry[0] for entry in house.gateway.poll()} == set(names[MOST_ENTRIES:])
+    house.gateway.acknowledge(*names[MOST_ENTRIES:])
+    assert len(house.gateway.poll()) == MOST_ENTRIES
 
 
 def test_the_directory_of_radius_clients_knows_no_opennds(house: House) -> None:

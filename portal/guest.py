@@ -8,17 +8,12 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from hotspot import limits
-from hotspot.directory import NasRecord
-from hotspot.legal import Agreement, agreement_in_force
-from hotspot.limits import Counted, Limit
-from hotspot.mac import Mac
+from hotspot.legal import agreement_in_force
 from portal import cookies, errors, flow, landing, opennds_poll, site_page, status_page
 from portal.context import current
 from portal.flow import Flow
 from portal.handoffs import (
     HANDOFFS,
-    Admission,
     Failure,
     FormPost,
     Problem,
@@ -31,36 +26,27 @@ from portal.handoffs import (
     recognise,
 )
 from portal.handoffs.addresses import read_origin
-from portal.handoffs.opennds import session_name
 from portal.headers import SELF_POST, allow_forms_to, allow_self_post
 from portal.here import Here, find_site
 from portal.languages import asked_language
-from portal.overload import Overloaded
 from portal.remembered import remembered_here
 from portal.site_page import SAME, Form
 from portal.transactions import commit
 from portal.waiting_form import seal_form, unseal_form
+from portal.wish import Wish, incomplete
 from portal.wording import (
-    CHOICE_GONE,
     FAILURES,
     FLOW_EXPIRED,
     FLOW_EXPIRED_FOR_GOOD,
-    NO_CHOICE,
-    NO_CODE,
     PROBLEMS,
-    TERMS_CHANGED,
-    TERMS_MISSING,
     Words,
     words_for,
 )
-from sessions.asking import Asked, ask, find_by_handle, find_by_page_token, newest_asked, running_visit
-from sessions.calling_back import ask_for_device
-from sessions.kept import let_in
-from sessions.offers import Remembered, Wanted, points_with_room, preview, redeem
-from sessions.visit import Visit, VisitState, hash_device
+from sessions.asking import Asked, find_by_handle, find_by_page_token, newest_asked, running_visit
+from sessions.offers import points_with_room
+from sessions.visit import Visit, VisitState
 from vouchers.admission import Reason, Refused, shut_out
-from vouchers.offer import Offer, offer_at
-from vouchers.passes import Pass
+from vouchers.offer import offer_at
 
 blueprint = Blueprint("guest", __name__)
 _log = structlog.get_logger("portal")
@@ -147,11 +133,11 @@ def _decide(slug: str, flow_token: str, form: Form) -> _Page:
         offer = offer_at(session, here.site.id, here.site.customer_id)
         agreement = agreement_in_force(session, here.now)
         known = remembered_here(session, here) if form.variant == SAME else None
-        if alerts := _incomplete(form, offer, known, agreement):
+        if alerts := incomplete(form, offer, known, agreement):
             return site_page.show(session, here, "guest/site.html", form, alerts)
-    wish = (here, passing, form, form.free_pass(offer), known, agreement)
+    wish = Wish(here, passing, form, form.free_pass(offer), known.voucher if known else None, agreement)
     # A wrong guess is counted, and so kept, although nothing is granted.
-    outcome = commit(current().database, lambda session: _take(session, *wish))
+    outcome = commit(current().database, wish.take)
     if isinstance(outcome, Refused):
         with current().database.read() as session:
             alert = _words(session, here, outcome)
@@ -208,7 +194,7 @@ def _welcome(session: Session, here: Here, passing: Flow) -> _Page:
     here.prepare_page()
     match passing.state:
         case State.NOT_YET:
-            if refused := shut_out(here.site, _device(here, passing) or b"", here.now):
+            if refused := shut_out(here.site, here.device or b"", here.now):
                 return _message(here, words_for(refused, here.site.zone, here.now))
             return site_page.show(session, here, "guest/site.html", alerts=_refused_lately(session, here))
         case State.FAILED:
@@ -227,13 +213,13 @@ def _online(session: Session, here: Here, passing: Flow) -> _Page:
     if own and own.runs:
         token, sealed = cookies.visit_token(), flow.seal(here.portal.keyring, passing)
         return redirect(url_for("status.page", token=token, flow=sealed, lang=asked_language()), 303)
-    device = _device(here, passing)
+    device = here.device
     return status_page.show(session, here, running_visit(session, here.site.id, device) if device else None)
 
 
 def _refused_by_radius(session: Session, here: Here, passing: Flow) -> Refused | None:
     """Why the gateway did not let the guest in, where RADIUS has noted it at the visit."""
-    device, visit = _device(here, passing), _own_visit(session, here)
+    device, visit = here.device, _own_visit(session, here)
     if visit is None or visit.state is not VisitState.ASKED:
         visit = newest_asked(session, here.site.id, device, here.now) if device else None
     return Refused.read(visit.refusal or "") if visit else None
@@ -260,77 +246,6 @@ def _own_visit(session: Session, here: Here) -> Visit | None:
     token = cookies.visit_token()
     visit = find_by_page_token(session, here.portal.keyring, token) if token else None
     return visit if visit and visit.site_id == here.site.id else None
-
-
-def _device(here: Here, passing: Flow) -> bytes | None:
-    mac = passing.proved_device
-    return hash_device(here.portal.keyring, mac) if mac else None
-
-
-def _incomplete(form: Form, offer: Offer, known: Remembered | None, agreement: Agreement) -> list[Words]:
-    """All that is still missing before anything is looked up."""
-    missing = []
-    if not form.uses_code(offer) and form.free_pass(offer) is None and known is None:
-        missing.append(CHOICE_GONE if form.variant else NO_CHOICE)
-    if form.uses_code(offer) and not form.code:
-        missing.append(NO_CODE)
-    if form.terms != agreement.name:
-        missing.append(TERMS_CHANGED if form.terms else TERMS_MISSING)
-    return missing
-
-
-def _take(
-    session: Session,
-    here: Here,
-    passing: Flow,
-    form: Form,
-    free_pass: Pass | None,
-    known: Remembered | None,
-    agreement: Agreement,
-) -> Asked | Refused:
-    portal, voucher = here.portal, known.voucher if known else None
-    if free_pass is None and voucher is None:
-        found = redeem(session, portal.keyring, here.located, form.code, passing.proved_device, here.now)
-        if isinstance(found, Refused):
-            return found
-        voucher = found
-    wanted = Wanted(here.located, _device(here, passing), voucher, free_pass, form.swaps)
-    answer = preview(session, wanted, here.now)
-    if isinstance(answer, Refused):
-        return answer
-    return _ask(session, here, passing, wanted, agreement)
-
-
-def _ask(session: Session, here: Here, passing: Flow, wanted: Wanted, agreement: Agreement) -> Asked | Refused:
-    """Note the visit, as the gateway is going to ask for it; for one that asks nobody it is decided here and now."""
-    keyring, nas, device = here.portal.keyring, here.nas, passing.device
-    admission = HANDOFFS[nas.make].admission if nas else Admission.BY_TICKET
-    if nas is None or admission is Admission.BY_TICKET:
-        return ask(session, keyring, wanted, passing.nas_id, agreement, here.now)
-    if device is None:
-        return Refused(Reason.NO_DEVICE)
-    if admission is Admission.BY_DEVICE:
-        return ask_for_device(session, keyring, wanted, nas, device, agreement, here.now, proved=passing.verified)
-    if not passing.verified and (refused := _refuse_unproved(session, here, nas, wanted, device)):
-        return refused
-    asked = ask(session, keyring, wanted, nas.id, agreement, here.now)
-    decided = let_in(session, keyring, nas, here.located, asked, device, session_name(nas, passing), here.now)
-    return decided if isinstance(decided, Refused) else asked
-
-
-def _refuse_unproved(session: Session, here: Here, nas: NasRecord, wanted: Wanted, device: Mac) -> Refused | None:
-    """Where the portal decides on what nobody has signed, anybody can name any device, and each gets a place at once.
-
-    So a device that is online stays so, unless it comes with the voucher that it is online with, and only so many come a minute.
-    """
-    running = running_visit(session, here.site.id, hash_device(here.portal.keyring, device))
-    if running and (wanted.voucher is None or running.voucher_id != wanted.voucher.id):
-        return Refused(Reason.NO_DEVICE)
-    counted = [Counted(Limit.UNSIGNED_AT_NAS, str(nas.id))]
-    if limits.reached(session, here.portal.keyring, counted, here.now):
-        raise Overloaded
-    limits.hit(session, here.portal.keyring, counted, here.now)
-    return None
 
 
 def _send_to_gateway(here: Here, passing: Flow, asked: Asked) -> _Page:

@@ -12,6 +12,7 @@ from portal.flow import Flow
 from portal.handoffs import HANDOFFS, Handoff, sole_gateway
 from portal.headers import allow_forms_to
 from portal.languages import link_languages_to
+from sessions.visit import hash_device
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Here:
     def nas(self) -> NasRecord | None:
         """The NAS the guest has come through, while it still is as the flow says."""
         return self.flow.nas(self.directory) if self.flow else None
+
+    @property
+    def device(self) -> bytes | None:
+        """The hash of the guest's device, where the gateway has signed which it is."""
+        mac = self.flow.proved_device if self.flow else None
+        return hash_device(self.portal.keyring, mac) if mac else None
 
     @property
     def gateway(self) -> tuple[Handoff, str] | None:

@@ -6,13 +6,11 @@ from hotspot.legal import agreement_in_force
 from hotspot.place import LoginWay
 from portal.here import Here
 from sessions.offers import Remembered, remembered
-from sessions.visit import hash_device
 
 
 def remembered_here(session: Session, here: Here) -> Remembered | None:
     """The voucher that the guest's device used last here; only where its gateway proves the device, and lets it in by its MAC."""
-    device, nas = here.flow.proved_device if here.flow else None, here.nas
+    device, nas = here.device, here.nas
     if device is None or nas is None or LoginWay.MAC not in nas.logins:
         return None
-    hashed = hash_device(here.portal.keyring, device)
-    return remembered(session, here.site, hashed, agreement_in_force(session, here.now), here.now)
+    return remembered(session, here.site, device, agreement_in_force(session, here.now), here.now)

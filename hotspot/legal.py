@@ -187,6 +187,11 @@ def find_version(session: Session, kind: LegalKind, number: int) -> LegalVersion
     return found
 
 
+def versions_of(session: Session, kind: LegalKind) -> Sequence[LegalVersion]:
+    """All versions of a text, in the order in which they were published."""
+    return session.scalars(select(LegalVersion).where(LegalVersion.kind == kind).order_by(LegalVersion.number)).all()
+
+
 def slots(session: Session, now: datetime) -> list[Slot]:
     """All slots, the empty ones too; a fixed number of queries."""
     versions = session.scalars(select(LegalVersion).order_by(LegalVersion.valid_from, LegalVersion.number)).all()

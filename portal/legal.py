@@ -7,7 +7,7 @@ from babel import Locale
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from hotspot.legal import LegalKind, LegalVersion, current_version
+from hotspot.legal import LegalKind, current_version
 from portal.languages import language
 
 # A text that is longer has a page of its own, so that the guest's page stays light.
@@ -27,7 +27,6 @@ NAMES = {
 class LegalPage:
     """A legal text in the guest's language, or in another one where it is not there; `direction` is `ltr` or `rtl`."""
 
-    id: int
     number: int
     language: str
     direction: str
@@ -43,13 +42,15 @@ class LegalPage:
 def legal_page(session: Session, kind: LegalKind, now: datetime) -> LegalPage | None:
     """The version in force, or None while the operator has published none."""
     version = current_version(session, kind, now)
-    return _legal_page(version) if version else None
-
-
-def _legal_page(version: LegalVersion) -> LegalPage:
+    if version is None:
+        return None
     text = version.text(language())
-    paragraphs = [one.strip() for one in text.body.replace("\r\n", "\n").split("\n\n") if one.strip()]
+    return read_text(version.number, text.language, text.body)
+
+
+def read_text(number: int, language: str, body: str) -> LegalPage:
+    """The text of version `number` as guests read it; a short first paragraph is its heading."""
+    paragraphs = [one.strip() for one in body.replace("\r\n", "\n").split("\n\n") if one.strip()]
     titled = len(paragraphs) > 1 and len(paragraphs[0]) <= 100 and "\n" not in paragraphs[0]
     heading = paragraphs.pop(0) if titled else ""
-    direction = Locale.parse(text.language).text_direction
-    return LegalPage(version.id, version.number, text.language, direction, heading, tuple(paragraphs))
+    return LegalPage(number, language, Locale.parse(language).text_direction, heading, tuple(paragraphs))

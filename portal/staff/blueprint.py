@@ -20,6 +20,7 @@ from portal.staff import (
     looks,
     offer,
     sign_in,
+    text_form,
     texts,
     vouchers,
 )
@@ -30,6 +31,11 @@ csrf = CSRFProtect()
 
 _GUESTS_PAGE = "staff.preview_look"
 _EVERYBODY = {"staff.login", "staff.sign_in"}
+# The octets of a whole form, and of the texts in it.
+_LONG_FORMS = {
+    "staff.save_own_page": (looks.LARGEST_FORM_OCTETS, looks.LARGEST_TEXTS_OCTETS),
+    "staff.publish_text": (text_form.LARGEST_FORM_OCTETS, text_form.LARGEST_FORM_OCTETS),
+}
 _LANGUAGE_LIFE = 365 * 86400
 
 _ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
@@ -49,6 +55,8 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/desk/looks/<look_id>/look.css", look_steps.look_sheet),
     ("GET", "/desk/looks/<look_id>/logo.webp", look_steps.look_logo),
     ("GET", "/desk/texts", texts.texts),
+    ("GET", "/desk/texts/<kind>", text_form.text),
+    ("POST", "/desk/texts/<kind>", text_form.publish_text),
     ("GET", "/desk/batches/<batch_id>", batches.batch),
     ("GET", "/desk/batches/<batch_id>/print", batches.print_batch),
     ("POST", "/desk/vouchers", vouchers.search),
@@ -93,12 +101,12 @@ def choose_languages(endpoint: str | None, _values: dict[str, Any] | None) -> No
 
 
 @blueprint.url_value_preprocessor
-def take_pictures(endpoint: str | None, _values: dict[str, Any] | None) -> None:
-    """Let the one form that takes pictures be longer than others, before anything reads it, and only of people we know."""
-    if endpoint == "staff.save_own_page" and request.method == "POST" and current_user.is_authenticated:
-        request.max_content_length = looks.LARGEST_FORM_OCTETS
-        # Werkzeug counts what it has read ahead of a file too.
-        request.max_form_memory_size = looks.LARGEST_TEXTS_OCTETS
+def take_long_forms(endpoint: str | None, _values: dict[str, Any] | None) -> None:
+    """Let the forms that take more be longer than others, before anything reads them, and only of people we know."""
+    if endpoint not in _LONG_FORMS or request.method != "POST" or not current_user.is_authenticated:
+        return
+    # Werkzeug counts what it has read ahead of a file as a text too.
+    request.max_content_length, request.max_form_memory_size = _LONG_FORMS[endpoint]
 
 
 @blueprint.before_request

@@ -37,6 +37,9 @@ REFUSALS = {
     "bad-count": _l("Please choose a number from 1 to 500."),
     "pass-is-over": _l("This pass has ended and gives nothing any more. Please choose another one."),
     "mistyped": _l("This is neither a code nor a serial number. Please check each character."),
+    "bad-text": _l("This text is too long: 30,000 characters at most."),
+    "no-text": _l("Please write the text in one language at least."),
+    "valid-from-past": _l("This moment is past. Leave the field empty to publish at once."),
     "no-voucher": _l("There is no voucher with this code or serial number at your sites."),
 }
 

@@ -20,7 +20,7 @@ from hotspot.nas import NewNas, add_nas
 from hotspot.people import Role, User, add_user
 from hotspot.place import Customer, LoginWay, Nas, Site, SiteKind, announce_change
 from hotspot.settings import Settings, split_bind
-from vouchers.batches import issue
+from vouchers.issuing import issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Terms, find_pass
 

@@ -5,8 +5,8 @@ from sqlalchemy import select
 from deploy.demo import Demo
 from deploy.installation import Installation, Work
 from hotspot.enrolment import find_site
-from vouchers.batches import Voucher, clear_code
 from vouchers.passes import find_pass
+from vouchers.voucher import Voucher, clear_code
 
 _PHONE = "02-00-00-00-0F-01"
 

@@ -11,8 +11,8 @@ from hotspot.keys import Keyring
 from hotspot.looks import Look
 from hotspot.place import AccessPoint, Site
 from portal.staff.user import StaffUser
-from vouchers import batches
-from vouchers.batches import Batch, Voucher
+from vouchers import finding
+from vouchers.voucher import Batch, Voucher
 
 Found = TypeVar("Found", Site, Batch, Voucher, Look)
 
@@ -46,7 +46,7 @@ def sites(session: Session, user: StaffUser) -> list[Site]:
 
 def find_voucher(session: Session, user: StaffUser, keyring: Keyring, code_or_serial: str) -> Voucher:
     """The voucher with this code or serial number; NotFound when there is none, or when it is not the user's to see."""
-    found = batches.find_voucher(session, keyring, code_or_serial)
+    found = finding.find_voucher(session, keyring, code_or_serial)
     mine = session.scalar(_visible(user, Voucher).where(Voucher.id == found.id))
     if mine is None:
         raise NotFound("no-voucher", "There is no such voucher.")

@@ -16,8 +16,8 @@ from portal.languages import asked_language
 from portal.legal import NAMES, legal_page
 from portal.wording import REFUSALS
 from vouchers.admission import Reason
-from vouchers.batches import find_by_code
 from vouchers.codes import Code, Mistyped
+from vouchers.finding import find_by_code
 
 blueprint = Blueprint("pages", __name__)
 

@@ -15,7 +15,7 @@ from portal.here import Here
 from portal.wording import ADDED, ADDRESS_IS_OWN, ADDRESS_IS_RANDOM, NO_ADDRESS, NO_DEVICE_LEFT, TOO_MANY_DEVICES, Words
 from sessions.devices import add_device, agreed, devices_of, forget_promised
 from sessions.visit import Visit, hash_device
-from vouchers.batches import Voucher
+from vouchers.voucher import Voucher
 
 blueprint = Blueprint("device", __name__)
 

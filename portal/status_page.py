@@ -20,7 +20,7 @@ from sessions.kept import Progress, progress_of
 from sessions.status import voucher_status
 from sessions.visit import CloseCause, Visit, VisitState
 from vouchers.admission import Reason, Refused, shut_out
-from vouchers.batches import Voucher
+from vouchers.voucher import Voucher
 
 # Pages that systems ask for to find out whether they are online: nowhere a guest would want to go.
 _PROBES = frozenset(

@@ -16,7 +16,7 @@ from sessions.devices import devices_of
 from sessions.extensions import extended_of
 from sessions.housekeeping import CLOSED_VISITS_LIVE, DAY_KEYS_OUTLIVE_DAY, DEVICES_LIVE, IDENTIFIERS_LIVE
 from sessions.visit import Visit, VoucherDevice
-from vouchers.batches import Voucher
+from vouchers.voucher import Voucher
 
 
 @dataclass(frozen=True)

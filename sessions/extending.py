@@ -20,7 +20,7 @@ from sessions.settling import times_by_voucher
 from sessions.usage import Account, accounts_by_id, lock_vouchers, seconds_covered
 from sessions.visit import Visit, VisitState
 from vouchers.admission import DeviceFacts, Granted, PlaceFacts, Refused, decide, limits_of
-from vouchers.batches import Voucher
+from vouchers.voucher import Voucher
 
 MOST_FOLLOWERS = 5
 _RUNS_ON_ITS_VOUCHER = and_(Visit.voucher_id == Extension.voucher_id, Visit.device == Extension.device, Visit.runs)

@@ -22,7 +22,7 @@ from sessions.held import HeldLeg, HeldVisit, hold_free, legs_of, write_visits
 from sessions.reservations import ACCOUNTING_GRACE
 from sessions.settling import settle
 from sessions.visit import CloseCause, Visit, VisitState, VoucherDevice, is_counted, not_heard_since
-from vouchers.batches import Voucher
+from vouchers.voucher import Voucher
 
 # What a running visit needs of its guest's identity goes this soon after it closes ...
 IDENTIFIERS_LIVE = timedelta(minutes=10)

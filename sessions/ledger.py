@@ -17,7 +17,8 @@ from sessions.places import HeldPlaces, Places, pool_of
 from sessions.usage import Account, account_of, ask_to_hold, held_accounts, is_spent
 from sessions.visit import CUT_OFF, Visit
 from vouchers.admission import PlaceFacts
-from vouchers.batches import Voucher, free_voucher
+from vouchers.issuing import free_voucher
+from vouchers.voucher import Voucher
 
 # A device that comes back this soon is never refused for lack of place, nor is one that was cut off (decision 4).
 RETURNS_WITHIN = timedelta(minutes=10)

@@ -22,9 +22,10 @@ from sessions.guessing import Try, a_try, ask_hold_up, count
 from sessions.tickets import possible_tickets
 from sessions.visit import Visit, VoucherDevice, hash_device
 from vouchers.admission import Reason, Refused
-from vouchers.batches import Voucher, code_hashes
 from vouchers.codes import Code, Mistyped
+from vouchers.finding import code_hashes
 from vouchers.passes import Pass
+from vouchers.voucher import Voucher
 
 _SHORTEST_MAC = 12
 _HANDLE = re.compile("[a-z2-7]{16}")

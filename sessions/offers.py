@@ -17,9 +17,11 @@ from sessions.ledger import RETURNS_WITHIN, has_just_left
 from sessions.usage import is_spent, load_accounts, voucher_facts
 from sessions.visit import Visit, VoucherDevice, is_counted
 from vouchers.admission import DeviceFacts, Granted, PlaceFacts, Reason, Refused, Usage, decide
-from vouchers.batches import Voucher, find_by_code, free_voucher
 from vouchers.codes import Code, Mistyped
+from vouchers.finding import find_by_code
+from vouchers.issuing import free_voucher
 from vouchers.passes import Pass
+from vouchers.voucher import Voucher
 
 # So many access points with room are named to a guest who has found one full.
 _MOST_NAMED = 3

@@ -16,7 +16,7 @@ from sessions.extensions import Chains, extended
 from sessions.usage import Account, load_accounts
 from sessions.visit import CloseCause, Disconnect, Identifiers, Leg, OrderKind, Outcome, Visit, VisitState
 from vouchers.admission import DeviceFacts, Granted, PlaceFacts, decide
-from vouchers.batches import Voucher
+from vouchers.voucher import Voucher
 
 # Longer than a sender tries: it has answered or given this attempt up by then.
 LEASE = timedelta(seconds=30)

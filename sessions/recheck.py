@@ -17,8 +17,8 @@ from sessions.outbox import ask_disconnect_ids
 from sessions.usage import accounts_by_id
 from sessions.visit import CloseCause, Disconnect, OrderKind, Visit
 from vouchers.admission import DeviceFacts, PlaceFacts, Reason, Refused, decide
-from vouchers.batches import Voucher
 from vouchers.passes import Clock
+from vouchers.voucher import Voucher
 
 PAGE = 500
 # The device and the site of a running visit: its unique index, and the order in which all are looked at.

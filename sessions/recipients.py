@@ -15,8 +15,9 @@ from sessions.records import Record
 from sessions.usage import lock_vouchers, voucher_facts
 from sessions.visit import Leg, Visit, VisitState, hash_device
 from vouchers.admission import end_of_voucher
-from vouchers.batches import Voucher, code_hashes
 from vouchers.codes import Code, Mistyped
+from vouchers.finding import code_hashes
+from vouchers.voucher import Voucher
 
 _NAMED = held_query(lambda is_in: and_(is_in(Visit.handle, "handles"), Visit.reserved_at.is_not(None)))
 _NAMED_OR_KNOWN = held_query(

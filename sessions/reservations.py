@@ -21,7 +21,7 @@ from sessions.outbox import ask_disconnect_ids, change_limits
 from sessions.usage import Account
 from sessions.visit import CloseCause, Identifiers, VisitState, VoucherDevice, seen_address
 from vouchers.admission import Granted
-from vouchers.batches import Voucher
+from vouchers.voucher import Voucher
 
 # How long after its interval a reserved place waits for the first accounting.
 ACCOUNTING_GRACE = timedelta(seconds=120)

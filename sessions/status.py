@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from hotspot.directory import Directory
 from sessions.usage import Account, load_accounts
 from vouchers.admission import MOST_SECONDS, Granted, VoucherFacts, limits_of
-from vouchers.batches import Voucher, VoucherState
+from vouchers.voucher import Voucher, VoucherState
 
 
 @dataclass(frozen=True)

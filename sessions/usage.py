@@ -13,8 +13,8 @@ from hotspot.bulk import Asked, IsIn, Query, nothing_asked
 from hotspot.directory import SiteRecord
 from sessions.visit import Leg, Visit
 from vouchers.admission import Refused, Usage, VoucherFacts, limits_of
-from vouchers.batches import Voucher
 from vouchers.passes import Terms
+from vouchers.voucher import Voucher
 
 Interval = tuple[datetime, datetime]
 

@@ -16,7 +16,7 @@ from hotspot.nas import NewNas, add_nas
 from hotspot.people import Role, User, add_user
 from hotspot.place import AccessPoint, Customer, LoginWay, Nas, Site, SiteKind
 from sessions.login import Login
-from vouchers.batches import Issued, issue
+from vouchers.issuing import Issued, issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Pass, Terms
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
-from vouchers.batches import Batch, Voucher
 from vouchers.passes import Pass
+from vouchers.voucher import Batch, Voucher
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,11 @@ from hotspot.place import Site
 from sessions.endings import end_visits
 from sessions.status import VoucherStatus, voucher_status, voucher_statuses
 from sessions.visit import CloseCause
-from vouchers.batches import Voucher, find_voucher, issue, list_vouchers, revoke
+from vouchers.changing import revoke
+from vouchers.finding import find_voucher, list_vouchers
+from vouchers.issuing import issue
 from vouchers.passes import Pass, find_pass
+from vouchers.voucher import Voucher
 
 
 @click.group()

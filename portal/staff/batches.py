@@ -19,9 +19,9 @@ from portal.staff.desk import ssid_of
 from portal.staff.user import signed_in
 from portal.staff.wording import StateWords
 from sessions.status import voucher_statuses
-from vouchers.batches import Batch, Voucher, VoucherState, clear_code
 from vouchers.codes import Code
 from vouchers.stock import vouchers_of
+from vouchers.voucher import Batch, Voucher, VoucherState, clear_code
 
 # A part is what one page shows and one print job holds.
 PART = 500

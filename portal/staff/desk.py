@@ -19,7 +19,7 @@ from portal.staff.texts import missing_texts
 from portal.staff.user import signed_in
 from sessions import doubles, guessing
 from sessions.occupancy import Occupancy, guests_now
-from vouchers.batches import count_vouchers
+from vouchers.finding import count_vouchers
 
 
 @dataclass(frozen=True)

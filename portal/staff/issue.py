@@ -23,9 +23,11 @@ from portal.staff import wording
 from portal.staff.desk import SiteCard, card
 from portal.staff.user import signed_in
 from sessions.occupancy import guests_now
-from vouchers.batches import Batch, count_vouchers, issue
+from vouchers.finding import count_vouchers
+from vouchers.issuing import issue
 from vouchers.passes import Pass, passes_at
 from vouchers.stock import BatchStock, latest_batches
+from vouchers.voucher import Batch
 
 MOST_AT_ONCE = 500
 

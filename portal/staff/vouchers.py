@@ -20,8 +20,10 @@ from portal.staff.wording import StateWords
 from sessions.endings import end_visits
 from sessions.status import voucher_status, voucher_statuses
 from sessions.visit import CloseCause
-from vouchers.batches import Batch, Voucher, VoucherState, list_vouchers, revoke
+from vouchers.changing import revoke
+from vouchers.finding import list_vouchers
 from vouchers.stock import batches_by_id
+from vouchers.voucher import Batch, Voucher, VoucherState
 
 PAGE = 50
 _REVOCABLE = (VoucherState.UNUSED, VoucherState.IN_USE)

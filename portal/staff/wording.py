@@ -8,7 +8,7 @@ from babel.dates import format_date, format_time
 from flask_babel import lazy_gettext as _l
 
 from portal.languages import language
-from vouchers.batches import VoucherState
+from vouchers.voucher import VoucherState
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from sessions.visit import Disconnect, Leg, Visit, VisitState
 from tests.conftest import SECRET_KEY
 from tests.deploy.conftest import Surfpass, runner_with
 from tests.factories import a_nas
-from vouchers.batches import Voucher, find_voucher
 from vouchers.codes import Code
+from vouchers.finding import find_voucher
+from vouchers.voucher import Voucher
 
 Json = Callable[..., Any]
 PASS = ("pass", "add", "--name", "P", "--slug", "p")

@@ -16,8 +16,9 @@ from hotspot.people import User, check_password
 from hotspot.place import LoginWay, SiteKind
 from hotspot.settings import Settings
 from tests.deploy.conftest import Surfpass
-from vouchers.batches import Voucher, find_voucher
+from vouchers.finding import find_voucher
 from vouchers.passes import passes_at
+from vouchers.voucher import Voucher
 
 
 def demo_json(surfpass_environment: dict[str, str]) -> Path:

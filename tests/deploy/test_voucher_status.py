@@ -12,8 +12,8 @@ from sessions.status import voucher_status, voucher_statuses
 from sessions.visit import Leg, Visit, VisitState
 from tests.conftest import NOON
 from tests.factories import Place, a_pass, a_place, directory, some_vouchers
-from vouchers.batches import Voucher, VoucherState
 from vouchers.passes import Clock
+from vouchers.voucher import Voucher, VoucherState
 
 
 def visited(session: Session, place: Place, voucher: Voucher, minutes: int, octets: int, state: VisitState) -> None:

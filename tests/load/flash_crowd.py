@@ -36,7 +36,7 @@ from sessions.visit import Visit
 from tests.deploy.house import environment
 from tests.load.crowd import GATEWAY, NAS_IDENTIFIER, UAM_SECRET, Crowd, Doors, Guest, Seen
 from tests.postgres import PostgresServer
-from vouchers.batches import LARGEST_BATCH, issue
+from vouchers.issuing import LARGEST_BATCH, issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Pass, Terms
 

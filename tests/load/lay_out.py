@@ -17,7 +17,7 @@ from hotspot.mac import Mac
 from hotspot.nas import NewNas, add_nas
 from hotspot.place import LoginWay, Site, SiteKind
 from hotspot.settings import Settings, load_settings
-from vouchers.batches import LARGEST_BATCH, issue
+from vouchers.issuing import LARGEST_BATCH, issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Pass, Terms
 

@@ -24,8 +24,9 @@ from sessions.held import hold, write_visits
 from sessions.tickets import possible_tickets
 from sessions.visit import CloseCause, Visit
 from tests.factories import EARLIER, Place, a_login, a_mac, a_pass, a_place, directory, some_vouchers
-from vouchers.batches import Issued, Voucher
+from vouchers.issuing import Issued
 from vouchers.passes import Clock, Pass
+from vouchers.voucher import Voucher
 
 PORTAL_URL = "https://portal.example"
 GATEWAY = "10.1.0.1:3990"

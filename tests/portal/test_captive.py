@@ -21,7 +21,7 @@ from tests import factories
 from tests.factories import a_nas, directory, some_vouchers
 from tests.portal.conftest import MovableClock
 from tests.portal.guest import GATEWAY, PORTAL_URL, Stage, words_of
-from vouchers.batches import Voucher
+from vouchers.voucher import Voucher
 
 ADDRESS, NEIGHBOUR = "10.1.0.7", "10.1.0.8"
 MEDIA_TYPE = "application/captive+json"

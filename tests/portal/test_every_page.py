@@ -27,7 +27,7 @@ from tests.portal.conftest import PORTAL_URL, ROOT
 from tests.portal.gateways import MikroTikGateway
 from tests.portal.guest import GATEWAY, NAS_IDENTIFIER, Stage
 from tests.portal.test_venue_page import Venue
-from vouchers.batches import Voucher
+from vouchers.voucher import Voucher
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # The narrowest that WCAG 2.2 asks for (1.4.10 Reflow): 1280 px at 400 %.

@@ -24,8 +24,9 @@ from tests.factories import a_mac, a_pass, directory, some_vouchers
 from tests.portal.conftest import MovableClock
 from tests.portal.guest import Stage, a_chilli_place, words_of
 from vouchers.admission import Reason, Refused
-from vouchers.batches import Voucher, revoke
+from vouchers.changing import revoke
 from vouchers.codes import Code, Mistyped
+from vouchers.voucher import Voucher
 
 
 def test_every_reason_has_words() -> None:

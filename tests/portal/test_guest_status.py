@@ -16,7 +16,7 @@ from sessions.visit import CloseCause, Disconnect, VisitState
 from tests.factories import a_mac
 from tests.portal.conftest import MovableClock
 from tests.portal.guest import GATEWAY, Stage, words_of
-from vouchers.batches import Voucher
+from vouchers.voucher import Voucher
 
 
 def own_address(stage: Stage) -> str:

@@ -27,7 +27,7 @@ from tests.factories import a_pass, directory, some_vouchers
 from tests.portal.conftest import MovableClock
 from tests.portal.guest import Stage, flow_of, words_of
 from tests.portal.opennds import FAS_KEY, GATEWAY, NAME, NETWORK, OpenNds
-from vouchers.batches import revoke
+from vouchers.changing import revoke
 
 
 class House:

@@ -17,8 +17,9 @@ from sessions.visit import CloseCause, Disconnect, OrderKind, Visit, VoucherDevi
 from tests.factories import a_mac, directory, some_vouchers
 from tests.portal.conftest import MovableClock
 from tests.portal.guest import Stage, words_of
-from vouchers.batches import Issued, Voucher
 from vouchers.codes import Code
+from vouchers.issuing import Issued
+from vouchers.voucher import Voucher
 
 TV = Mac("7C-10-C9-2B-40-A1")
 

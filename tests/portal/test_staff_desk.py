@@ -19,7 +19,7 @@ from sessions.guessing import a_try, count
 from sessions.visit import Visit, VisitState
 from tests.factories import Place, a_login, a_pass, a_place, a_site, a_user, directory, located, some_vouchers
 from tests.portal.desk import counting_queries, signed_in, words_of
-from vouchers.batches import revoke
+from vouchers.changing import revoke
 from vouchers.codes import Code
 
 EMAIL = "owner@example.org"

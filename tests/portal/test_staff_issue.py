@@ -21,8 +21,9 @@ from tests.factories import Place, a_login, a_pass, a_place, a_site, a_user, dir
 from tests.portal.conftest import MovableClock
 from tests.portal.desk import Staff, counting_queries, form_of, signed_in, words_of
 from tests.portal.guest import PORTAL_URL
-from vouchers.batches import Batch, Issued, Voucher
+from vouchers.issuing import Issued
 from vouchers.passes import Clock
+from vouchers.voucher import Batch, Voucher
 
 EMAIL = "owner@example.org"
 CODE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{3}\b")

@@ -17,7 +17,8 @@ from sessions.visit import CloseCause, Disconnect, Visit
 from tests.factories import Place, a_login, a_mac, a_place, a_user, directory, some_vouchers
 from tests.portal.conftest import MovableClock
 from tests.portal.desk import Staff, counting_queries, signed_in, words_of
-from vouchers.batches import Issued, Voucher
+from vouchers.issuing import Issued
+from vouchers.voucher import Voucher
 
 EMAIL = "owner@example.org"
 

@@ -21,7 +21,8 @@ from hotspot.place import Site
 from tests.factories import a_pass, a_place, a_site, a_user, directory, some_vouchers
 from tests.hotspot.pictures import a_picture
 from tests.portal.desk import Staff, form_of, signed_in
-from vouchers.batches import Batch, Voucher, free_voucher
+from vouchers.issuing import free_voucher
+from vouchers.voucher import Batch, Voucher
 
 # What everybody may open, and what shows the signed-in user's own customer and takes no name of anything.
 OPEN_TO_ALL = {"staff.login", "staff.sign_in"}

@@ -19,7 +19,7 @@ from hotspot.settings import Settings
 from radius.server import RadiusServer
 from radius.sockets import bind
 from tests.radius import wire
-from vouchers.batches import issue
+from vouchers.issuing import issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Terms
 

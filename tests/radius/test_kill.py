@@ -30,10 +30,12 @@ from tests.deploy.processes import free_ports, inherited_environment
 from tests.postgres import children_of, state_of
 from tests.radius.load import SECRET, Guest, Load
 from tests.standby import Cluster
-from vouchers.batches import Voucher, code_hashes, issue
 from vouchers.codes import Code
+from vouchers.finding import code_hashes
+from vouchers.issuing import issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Terms
+from vouchers.voucher import Voucher
 
 # At the first access point twice as many guests want in as there are places, and none who is in leaves.
 PLACES = 20

@@ -18,9 +18,9 @@ from tests import factories
 from tests.factories import a_mac
 from tests.sessions.world import INTERIM, World
 from vouchers.admission import MOST_SECONDS, Reason, Refused
-from vouchers.batches import Voucher
 from vouchers.codes import Code
 from vouchers.passes import Clock
+from vouchers.voucher import Voucher
 
 PHONE, LAPTOP, TABLET = a_mac(1), a_mac(2), a_mac(3)
 MakeWorld = Callable[..., World]

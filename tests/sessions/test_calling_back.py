@@ -17,8 +17,8 @@ from sessions.visit import Disconnect, Outcome, VisitState, hash_device
 from tests import factories
 from tests.sessions.world import World
 from vouchers.admission import Reason
-from vouchers.batches import Voucher
 from vouchers.passes import Pass
+from vouchers.voucher import Voucher
 
 PHONE, NEIGHBOUR = factories.a_mac(1), factories.a_mac(2)
 

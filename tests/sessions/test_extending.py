@@ -16,8 +16,8 @@ from sessions.visit import CloseCause, Disconnect, OrderKind, Visit, VisitState,
 from tests.factories import a_mac
 from tests.sessions.world import World
 from vouchers.admission import Reason, Refused
-from vouchers.batches import Voucher
 from vouchers.passes import MEGABYTE, Clock
+from vouchers.voucher import Voucher
 
 PHONE, TABLET = a_mac(1), a_mac(2)
 MakeWorld = Callable[..., World]

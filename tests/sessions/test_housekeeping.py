@@ -26,8 +26,8 @@ from tests.conftest import NOON
 from tests.factories import a_mac
 from tests.sessions.test_connection_log import stored_day_keys
 from tests.sessions.world import INTERIM, World
-from vouchers.batches import Voucher
 from vouchers.passes import Clock
+from vouchers.voucher import Voucher
 
 PHONE, LAPTOP = a_mac(1), a_mac(2)
 MakeWorld = Callable[..., World]

@@ -33,8 +33,8 @@ from tests import factories
 from tests.sessions.model import Model, Reported, new_ticket
 from tests.sessions.world import INTERIM, World
 from vouchers.admission import Granted, Refused
-from vouchers.batches import Voucher
 from vouchers.passes import Clock
+from vouchers.voucher import Voucher
 
 CAPACITY = 2
 POINTS = 3

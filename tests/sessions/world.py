@@ -34,8 +34,9 @@ from tests import factories
 from tests.conftest import NOON
 from tests.factories import Place
 from vouchers.admission import Reason, Refused, Usage
-from vouchers.batches import Voucher, revoke
+from vouchers.changing import revoke
 from vouchers.passes import Clock, Pass
+from vouchers.voucher import Voucher
 
 MOST_TRIES = 2
 INTERIM = 300
@@ -222,7 +223,7 @@ class World:
 
     def voucher_id(self, code: str) -> int:
         """The row number of a voucher."""
-        from vouchers.batches import find_voucher
+        from vouchers.finding import find_voucher
 
         with self.database.read() as session:
             return find_voucher(session, self.keyring, code).id

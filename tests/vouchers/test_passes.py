@@ -12,9 +12,9 @@ from hotspot.errors import NotFound, Refusal
 from hotspot.keys import Keyring
 from tests import factories
 from tests.conftest import NOON
-from vouchers.batches import Voucher
 from vouchers.pass_changes import NewPass, Scope, add_pass, change_pass, find_in_scope, retire_pass
 from vouchers.passes import Clock, Terms, find_pass, passes_at
+from vouchers.voucher import Voucher
 
 
 def test_a_pass_keeps_its_terms(database: Database) -> None:

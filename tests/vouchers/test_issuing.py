@@ -11,19 +11,12 @@ from hotspot.errors import NotFound, Refusal
 from hotspot.keys import Keyring
 from tests import factories
 from tests.conftest import NOON
-from vouchers.batches import (
-    Batch,
-    Voucher,
-    clear_code,
-    count_vouchers,
-    find_by_code,
-    find_voucher,
-    issue,
-    list_vouchers,
-    revoke,
-)
+from vouchers.changing import revoke
 from vouchers.codes import Code
+from vouchers.finding import count_vouchers, find_by_code, find_voucher, list_vouchers
+from vouchers.issuing import issue
 from vouchers.passes import Clock
+from vouchers.voucher import Batch, Voucher, clear_code
 
 
 def test_every_issued_voucher_has_a_code_and_a_serial_of_its_own(database: Database, keyring: Keyring) -> None:

@@ -1,0 +1,76 @@
+"""The rows of vouchers and of the batches they are issued in."""
+
+import enum
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hotspot import people  # noqa: F401 - the table that issued_by refers to
+from hotspot.database import Base, Identified
+from hotspot.keys import HASH_OCTETS, Keyring, Purpose
+from vouchers.codes import Code
+from vouchers.passes import TermsColumns
+
+
+class VoucherState(enum.StrEnum):
+    """What staff are told of a voucher (decision 12)."""
+
+    UNUSED = "unused"
+    IN_USE = "in-use"
+    OVER = "over"
+    REVOKED = "revoked"
+
+
+SERIAL_DIGITS = 9
+
+_is_free = text("free_day IS NOT NULL")
+
+
+class Batch(Identified, Base):
+    """Vouchers issued together."""
+
+    __tablename__ = "batch"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), index=True)
+    pass_id: Mapped[int] = mapped_column(ForeignKey("pass.id"))
+    count: Mapped[int] = mapped_column(Integer)
+    note: Mapped[str] = mapped_column(String(200))
+    issued_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    issued_at: Mapped[datetime]
+
+
+class Voucher(Identified, TermsColumns, Base):
+    """The right to be online at one site. A free pass is one without a code, per device and day of the site."""
+
+    __tablename__ = "voucher"
+    __table_args__ = (
+        UniqueConstraint("site_id", "pass_id", "free_device", "free_day", "free_round"),
+        Index("ix_voucher_site_id_id", "site_id", "id"),
+        Index("ix_voucher_free_day", "free_day", postgresql_where=_is_free, sqlite_where=_is_free),
+    )  # fmt: skip
+
+    serial: Mapped[str | None] = mapped_column(String(12), unique=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    pass_id: Mapped[int] = mapped_column(ForeignKey("pass.id"))
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("batch.id"), index=True)
+    code_hash: Mapped[bytes | None] = mapped_column(LargeBinary(HASH_OCTETS), unique=True)
+    code_ciphertext: Mapped[bytes | None] = mapped_column(LargeBinary)
+    free_device: Mapped[bytes | None] = mapped_column(LargeBinary(HASH_OCTETS))
+    free_day: Mapped[date | None]
+    # Of a free pass that may be taken again: how often it was taken before on that day.
+    free_round: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    good_from: Mapped[datetime | None]
+    good_until: Mapped[datetime]
+    first_used_at: Mapped[datetime | None]
+    ends_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    settled_octets: Mapped[int] = mapped_column(BigInteger, default=0)
+    settled_seconds: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+def clear_code(keyring: Keyring, voucher: Voucher) -> Code | None:
+    """The code for reprinting; None once the voucher has been used."""
+    if voucher.code_ciphertext is None:
+        return None
+    return Code(keyring.decrypt(Purpose.CODES, voucher.code_ciphertext).decode())

@@ -22,9 +22,9 @@ from sessions.kept import let_in
 from sessions.offers import Remembered, Wanted, preview, redeem
 from sessions.visit import hash_device
 from vouchers.admission import Reason, Refused
-from vouchers.batches import Voucher
 from vouchers.offer import Offer
 from vouchers.passes import Pass
+from vouchers.voucher import Voucher
 
 
 def incomplete(form: Form, offer: Offer, known: Remembered | None, agreement: Agreement) -> list[Words]:

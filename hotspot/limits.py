@@ -51,6 +51,8 @@ class Limit(enum.Enum):
     # A code that is sent once more while somebody guesses.
     FIRST_TRIES = _Bound(1, timedelta(minutes=10))
     GUESSES_BY_QR = _Bound(100, timedelta(minutes=10))
+    # Longer than such an address and the sign-in after it live; a guess at four characters is right once in a million.
+    ENDS_OF_SCANNED_CODE = _Bound(10, timedelta(hours=2))
     # Fake posts to the portal must not make the PoP flood a gateway with Disconnect-Requests, nor keep a device away.
     CALLS_BACK_OF_DEVICE = _Bound(3, timedelta(minutes=5))
     CALLS_BACK_AT_NAS = _Bound(120, timedelta(minutes=1))

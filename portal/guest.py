@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from hotspot.legal import agreement_in_force
-from portal import cookies, errors, flow, landing, opennds_poll, site_page, status_page
+from portal import bounce, cookies, errors, flow, landing, opennds_poll, site_page, status_page
 from portal.context import current
 from portal.flow import Flow
 from portal.handoffs import (
@@ -39,6 +39,7 @@ from portal.wording import (
     FLOW_EXPIRED,
     FLOW_EXPIRED_FOR_GOOD,
     PROBLEMS,
+    WRONG_END,
     Words,
     words_for,
 )
@@ -51,6 +52,7 @@ from vouchers.offer import offer_at
 blueprint = Blueprint("guest", __name__)
 _log = structlog.get_logger("portal")
 _LATELY = timedelta(minutes=2)
+_WRONG_CODES = (Reason.MISTYPED, Reason.UNKNOWN_CODE)
 
 _Page = str | tuple[str, int] | Response
 
@@ -140,7 +142,8 @@ def _decide(slug: str, flow_token: str, form: Form) -> _Page:
     outcome = commit(current().database, wish.take)
     if isinstance(outcome, Refused):
         with current().database.read() as session:
-            alert = _words(session, here, outcome)
+            wrong_end = outcome.reason in _WRONG_CODES and bounce.is_end(here.portal, passing, form.code)
+            alert = WRONG_END if wrong_end else _words(session, here, outcome)
             return site_page.show(session, here, "guest/site.html", form, [alert], swap=outcome.can_swap)
     return _send_to_gateway(here, passing, outcome)
 

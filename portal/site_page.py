@@ -16,6 +16,7 @@ from portal.legal import LegalPage, legal_page
 from portal.remembered import remembered_here
 from portal.wording import TERMS_CHANGED, Words
 from sessions.offers import Remembered
+from vouchers.codes import RANDOM_CHARACTERS
 from vouchers.offer import Offer, Texts, offer_at
 from vouchers.passes import Pass
 
@@ -84,6 +85,7 @@ class SitePage:
     agreement: str
     terms_accepted: bool
     code: str
+    asks_for_end: bool
     can_swap: bool
     alerts: Sequence[Words]
     about_code: bool
@@ -105,21 +107,22 @@ def show(
 
 
 def _scanned_code(here: Here) -> str:
-    """The code of a voucher scanned just now: brought along through the gateway, or kept by the browser."""
-    brought = bounce.brought_code(here.portal, here.flow.original_url if here.flow else None, here.now)
-    return brought or cookies.kept_code(here.portal.keyring, here.now)
+    """The code of a voucher scanned just now, where the browser has kept it; of two the one that came through the gateway."""
+    kept, scan = cookies.kept_code(here.portal.keyring, here.now), bounce.brought(here.portal, here.flow)
+    return kept if scan is None or kept.replace("-", "").startswith(scan.stem) else ""
 
 
 def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], swap: bool) -> SitePage:
     offer, known = offer_at(session, here.site.id, here.site.customer_id), remembered_here(session, here)
     if known and not known.agrees and not alerts:
         alerts = [TERMS_CHANGED]
+    asks_for_end = len(form.code) < RANDOM_CHARACTERS and bounce.takes_end(session, here.portal, here.flow, here.now)
     articles = {one.id: describe(one, offer.texts[one.id], here.site, here.now) for one in offer.passes}
     agreement = agreement_in_force(session, here.now).name
     return SitePage(
         site_name=here.site.name,
         ssid=here.ssid,
-        choices=_choices(offer, articles, form, known),
+        choices=_choices(offer, articles, form, known, asks_for_end),
         takes_codes=offer.takes_codes,
         free=[articles[one.id] for one in offer.free],
         sold=[articles[one.id] for one in offer.sold],
@@ -129,6 +132,7 @@ def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], sw
         agreement=agreement,
         terms_accepted=form.terms == agreement != "",
         code=form.code,
+        asks_for_end=asks_for_end,
         can_swap=swap,
         alerts=alerts,
         about_code=any(alert.about_code for alert in alerts),
@@ -136,13 +140,17 @@ def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], sw
     )
 
 
-def _choices(offer: Offer, articles: dict[int, Article], form: Form, known: Remembered | None) -> list[Choice]:
+def _choices(
+    offer: Offer, articles: dict[int, Article], form: Form, known: Remembered | None, scanned: bool
+) -> list[Choice]:
     """What there is to choose, in order, after the voucher that the guest has already.
 
-    Checked is what the guest chose, a code that is there, that voucher, or what the operator has preselected.
+    Checked is what the guest chose, a code that is there or scanned, that voucher, or what the operator has preselected.
     """
     values = [SAME] * bool(known) + [_value(one) for one in offer.choices()]
-    preselected = VOUCHER if form.code and offer.takes_codes else SAME if known else _value(offer.preselected())
+    preselected = (
+        VOUCHER if (form.code or scanned) and offer.takes_codes else SAME if known else _value(offer.preselected())
+    )
     checked = form.variant if form.variant in values else preselected
     same = [Choice(SAME, _("Go on as before"), known.voucher.name, "", checked == SAME)] if known else []
     return same + [

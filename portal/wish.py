@@ -9,6 +9,7 @@ from hotspot.directory import NasRecord
 from hotspot.legal import Agreement
 from hotspot.limits import Counted, Limit
 from hotspot.mac import Mac
+from portal import bounce
 from portal.flow import Flow
 from portal.handoffs import HANDOFFS, Admission
 from portal.handoffs.opennds import session_name
@@ -55,7 +56,8 @@ class Wish:
         here, voucher = self.here, self.known
         if self.free_pass is None and voucher is None:
             device = self.passing.proved_device
-            found = redeem(session, here.portal.keyring, here.located, self.form.code, device, here.now)
+            code = bounce.complete(session, here.portal, self.passing, self.form.code, here.now)
+            found = redeem(session, here.portal.keyring, here.located, code, device, here.now)
             if isinstance(found, Refused):
                 return found
             voucher = found

@@ -237,6 +237,14 @@ TERMS_MISSING = Words(
     _l("Please accept the terms of use"),
     _l("We may let you online only once you have ticked the box below."),
 )
+WRONG_END = Words(
+    _l("These are not the last four characters of your voucher's code"),
+    _l(
+        "They are at the end of the code, on the voucher and on the page that opened when you scanned it. The whole code "
+        "will do, too."
+    ),
+    about_code=True,
+)
 NO_CHOICE = Words(_l("Please choose how you would like to go online"), "")
 CHOICE_GONE = Words(
     _l("Please choose how to go online"),

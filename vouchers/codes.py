@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 RANDOM_CHARACTERS = 10
+# Where the rest is known, so many at the end show that somebody has the code: 20 bits.
+END_CHARACTERS = 4
 _POLYNOMIAL = 0b100101
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 _CLEAN = re.compile(f"[{ALPHABET}]{{{RANDOM_CHARACTERS + 1}}}")
+_CLEAN_END = re.compile(f"[{ALPHABET}]{{{END_CHARACTERS}}}")
 _FORGIVEN = str.maketrans("OIL", "011")
 _IGNORED = {"-", "_", ".", " ", "\t", "\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212", "\u00ad", "\u200b"}
 
@@ -76,8 +79,7 @@ class Code:
         """Read what a person typed: any case, spaces and hyphens anywhere, O for 0, I and L for 1. Mistyped if it is no code."""
         value = text
         if not _CLEAN.fullmatch(text):
-            plain = unicodedata.normalize("NFKC", text[:100]).upper()
-            value = "".join(c for c in plain if c not in _IGNORED).translate(_FORGIVEN)
+            value = _clean(text)
             if not _CLEAN.fullmatch(value):
                 raise Mistyped
         if check_character(value[:-1]) != value[-1]:
@@ -85,6 +87,23 @@ class Code:
         return cls(value)
 
     @property
+    def stem(self) -> str:
+        """The code without its end."""
+        return self.value[:-END_CHARACTERS]
+
+    @property
     def printed(self) -> str:
         """The code as it is shown: XXXX-XXXX-XXX."""
         return f"{self.value[:4]}-{self.value[4:8]}-{self.value[8:]}"
+
+
+def read_end(text: str) -> str | None:
+    """The end of a code that a person typed, as forgiving as with a whole one; None for anything else."""
+    end = _clean(text)
+    return end if _CLEAN_END.fullmatch(end) else None
+
+
+def _clean(text: str) -> str:
+    """A person's spelling without what makes no difference."""
+    plain = unicodedata.normalize("NFKC", text[:100]).upper()
+    return "".join(c for c in plain if c not in _IGNORED).translate(_FORGIVEN)

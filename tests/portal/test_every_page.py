@@ -106,11 +106,18 @@ def be_handed_back(stage: Stage) -> TestResponse:
     return answer
 
 
-def not_on_wifi(stage: Stage) -> TestResponse:
-    """Over mobile data, the address that a scanned voucher's page leads to."""
+def bounce_path(stage: Stage) -> str:
+    """What a scanned voucher's page leads to."""
     found = re.search(r'href="http://go.example(/b/[^"]+)"', stage.phone.get(f"/v/{stage.voucher.code.value}").text)
     assert found
-    return stage.phone.get(found[1])
+    return found[1]
+
+
+def come_back_without_cookies(stage: Stage) -> TestResponse:
+    """With a scanned voucher through the gateway, in another browser than the one that scanned it."""
+    wanted = f"http://go.example{bounce_path(stage)}"
+    stage.phone.client.delete_cookie("surfpass_code")
+    return stage.phone.arrive(userurl=wanted)
 
 
 def dress(stage: Stage) -> None:
@@ -122,6 +129,7 @@ def dress(stage: Stage) -> None:
 SCENES: dict[str, Scene] = {
     "home": Scene(lambda stage: stage.phone.get("/")),
     "not on the Wi-Fi": Scene(lambda stage: stage.phone.get(f"/g/{stage.place.site.slug}")),
+    "sign-in of a scanned voucher": Scene(come_back_without_cookies),
     "sign-in": Scene(lambda stage: stage.phone.arrive()),
     "nothing filled in": Scene(lambda stage: stage.phone.log_in("")),
     "slip in the code": Scene(lambda stage: stage.phone.log_in("K7QM-2XWD", stage.terms)),
@@ -137,7 +145,7 @@ SCENES: dict[str, Scene] = {
     "what is stored": Scene(lambda stage: own(stage, "/data"), for_two_devices),
     "in use on another device": Scene(log_in, use_elsewhere),
     "handed back by a form": Scene(be_handed_back),
-    "not on the Wi-Fi yet": Scene(not_on_wifi),
+    "not on the Wi-Fi yet": Scene(lambda stage: stage.phone.get(bounce_path(stage))),
     "sign-in, dressed by the venue": Scene(lambda stage: stage.phone.arrive(), dress),
     "no access to show": Scene(lambda stage: stage.phone.get("/s/nobody")),
     "terms": Scene(lambda stage: stage.phone.get("/terms")),

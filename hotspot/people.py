@@ -1,4 +1,4 @@
-"""The people who sign in: operator staff, and owners who see their own customer alone."""
+"""The people who sign in: operator staff, and those of a customer, who see their own customer alone."""
 
 import enum
 import re
@@ -17,24 +17,28 @@ from hotspot.place import Customer
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 200
+LONGEST_NAME = 80
 
 _hasher = PasswordHasher()
 
 
 class Role(enum.StrEnum):
-    """What a user may do."""
+    """What a user is: hotspot/rights.py says what each may do."""
 
     OPERATOR = "operator"
     OWNER = "owner"
+    FRONT_DESK = "front-desk"
+    READ_ONLY = "read-only"
 
 
 class User(Identified, Base):
     """One person, one account."""
 
     __tablename__ = "user_account"
-    __table_args__ = (CheckConstraint("(role = 'owner') = (customer_id IS NOT NULL)", name="owner_has_customer"),)
+    __table_args__ = (CheckConstraint("(role = 'operator') = (customer_id IS NULL)", name="only_operators_have_none"),)
 
     email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(80))
     role: Mapped[Role] = mapped_column(enum_column(Role))
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
     password_hash: Mapped[str] = mapped_column(String(200))
@@ -45,19 +49,37 @@ class User(Identified, Base):
 
 
 def add_user(
-    session: Session, actor: Actor, *, email: str, role: Role, customer: Customer | None, password: str, now: datetime
+    session: Session,
+    actor: Actor,
+    *,
+    email: str,
+    role: Role,
+    customer: Customer | None,
+    password: str,
+    now: datetime,
+    name: str = "",
 ) -> User:
-    """Add an account. Refusal when the address is taken or unusable, the password too short, or the customer does not fit."""
+    """Add an account; without a name it is called by its address.
+
+    Refusal when the address is taken or unusable, the password too short, or the customer does not fit.
+    """
     email = email.strip().lower()
     if not re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,189}", email):
         raise WrongUse("bad-email", f"{email[:60]!r} is not an e-mail address.")
-    if (role is Role.OWNER) != (customer is not None):
-        raise WrongUse("bad-role", "An owner belongs to a customer, an operator to none.")
+    if (role is Role.OPERATOR) != (customer is None):
+        raise WrongUse("bad-role", "An operator belongs to no customer, everybody else to one.")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise Refusal("bad-password", f"A password needs {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")
     if session.scalar(select(User.id).where(User.email == email)):
         raise Refusal("email-taken", f"There is an account for {email} already.")
-    user = User(email=email, role=role, customer=customer, password_hash=_hasher.hash(password), created_at=now)
+    user = User(
+        email=email,
+        name=name.strip()[:LONGEST_NAME] or email[:LONGEST_NAME],
+        role=role,
+        customer=customer,
+        password_hash=_hasher.hash(password),
+        created_at=now,
+    )
     session.add(user)
     session.flush()
     audit.record(session, actor, "user added", f"user {user.public_id}", now, customer_id=user.customer_id)

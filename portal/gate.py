@@ -17,12 +17,6 @@ from vouchers.voucher import Batch, Voucher
 Found = TypeVar("Found", Site, Batch, Voucher, Look)
 
 
-def operators_only(user: StaffUser) -> None:
-    """404 for everybody but the operator's own staff."""
-    if not user.is_operator:
-        abort(404)
-
-
 def find(session: Session, user: StaffUser, kind: type[Found], public_id: str) -> Found:
     """The row of this kind with this public id; 404 when there is none, or when it is not the user's to see."""
     found = session.scalar(_visible(user, kind).where(kind.public_id == public_id))
@@ -54,7 +48,7 @@ def find_voucher(session: Session, user: StaffUser, keyring: Keyring, code_or_se
 
 
 def _visible(user: StaffUser, kind: type[Found]) -> Select[Found]:
-    """What `user` may see of a kind: an operator everything, an owner what is at the own customer's sites."""
+    """What `user` may see of a kind: an operator everything, others what is at the own customer's sites."""
     query = select(kind) if issubclass(kind, Site) else select(kind).join(Site, Site.id == kind.site_id)
     query = query.where(Site.retired_at.is_(None))
     if issubclass(kind, Voucher):

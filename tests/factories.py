@@ -152,8 +152,8 @@ def a_user(
     password: str = PASSWORD,
     now: datetime = EARLIER,
 ) -> User:
-    """A user whose password is PASSWORD; an owner without a customer gets one of its own."""
-    if role is Role.OWNER and customer is None:
+    """A user whose password is PASSWORD; whoever needs a customer and has none gets one of their own."""
+    if role is not Role.OPERATOR and customer is None:
         customer = a_customer(session, now=now)
     email = email or f"user-{a_number()}@example.org"
     return add_user(session, COMMAND_LINE, email=email, role=role, customer=customer, password=password, now=now)

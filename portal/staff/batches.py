@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from hotspot.directory import SiteRecord
 from hotspot.place import Site
+from hotspot.rights import Right
 from portal import articles, formats, gate, qr
 from portal.context import Portal, current
 from portal.staff import wording
@@ -33,7 +34,7 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class VoucherRow:
-    """A voucher in its batch; the code is there only while nobody has used it."""
+    """A voucher in its batch; the code is there only while nobody has used it, and for those who may print it."""
 
     public_id: str
     serial: str
@@ -102,10 +103,13 @@ class _Loaded:
 def batch(batch_id: str) -> str:
     """The list of a batch's vouchers."""
     portal, number = current(), _part_asked()
+    prints = Right.PRINT in signed_in().rights
     with portal.database.read() as session:
         loaded = _load(session, portal, batch_id, number)
     rows = [
-        VoucherRow(voucher.public_id, voucher.serial or "", code.printed if code else None, wording.STATES[state])
+        VoucherRow(
+            voucher.public_id, voucher.serial or "", code.printed if code and prints else None, wording.STATES[state]
+        )
         for voucher, state, code in loaded.rows
     ]
     unused = sum(code is not None for _voucher, _state, code in loaded.rows)

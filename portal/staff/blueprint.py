@@ -1,15 +1,17 @@
 """The staff pages: who may come in, and every address they have."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, abort, current_app, redirect, render_template, request, url_for
 from flask_babel import lazy_gettext as _l
 from flask_login import LoginManager, current_user
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from hotspot.rights import Right
 from portal.errors import database_is_away
 from portal.languages import COOKIE, STAFF_LANGUAGES, speak_to_staff
 from portal.staff import (
@@ -24,13 +26,12 @@ from portal.staff import (
     texts,
     vouchers,
 )
-from portal.staff.user import SESSION_LIFE, load_user
+from portal.staff.user import SESSION_LIFE, load_user, signed_in
 
 blueprint = Blueprint("staff", __name__)
 csrf = CSRFProtect()
 
 _GUESTS_PAGE = "staff.preview_look"
-_EVERYBODY = {"staff.login", "staff.sign_in"}
 # The octets of a whole form, and of the texts in it.
 _LONG_FORMS = {
     "staff.save_own_page": (looks.LARGEST_FORM_OCTETS, looks.LARGEST_TEXTS_OCTETS),
@@ -38,34 +39,36 @@ _LONG_FORMS = {
 }
 _LANGUAGE_LIFE = 365 * 86400
 
-_ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
-    ("GET", "/login", sign_in.login),
-    ("POST", "/login", sign_in.sign_in),
-    ("POST", "/logout", sign_in.logout),
-    ("GET", "/desk", desk.desk),
-    ("GET", "/desk/sites/<site_id>", issue.site),
-    ("POST", "/desk/sites/<site_id>", issue.issue_vouchers),
-    ("GET", "/desk/sites/<site_id>/offer", offer.offer),
-    ("GET", "/desk/sites/<site_id>/vouchers", vouchers.vouchers),
-    ("GET", "/desk/sites/<site_id>/page", looks.own_page),
-    ("POST", "/desk/sites/<site_id>/page", looks.save_own_page),
-    ("POST", "/desk/sites/<site_id>/page/switch", look_steps.switch_own_page),
-    ("POST", "/desk/looks/<look_id>", look_steps.step_look),
-    ("GET", "/desk/looks/<look_id>/preview", look_steps.preview_look),
-    ("GET", "/desk/looks/<look_id>/look.css", look_steps.look_sheet),
-    ("GET", "/desk/looks/<look_id>/logo.webp", look_steps.look_logo),
-    ("GET", "/desk/texts", texts.texts),
-    ("GET", "/desk/texts/<kind>", text_form.text),
-    ("POST", "/desk/texts/<kind>", text_form.publish_text),
-    ("GET", "/desk/batches/<batch_id>", batches.batch),
-    ("GET", "/desk/batches/<batch_id>/print", batches.print_batch),
-    ("POST", "/desk/vouchers", vouchers.search),
-    ("GET", "/desk/vouchers/<voucher_id>", vouchers.voucher),
-    ("GET", "/desk/vouchers/<voucher_id>/revoke", vouchers.confirm_revoke),
-    ("POST", "/desk/vouchers/<voucher_id>/revoke", vouchers.revoke_voucher),
+# Method, address, the right that it needs (None: whoever comes), view.
+_ROUTES: tuple[tuple[str, str, Right | None, Callable[..., Any]], ...] = (
+    ("GET", "/login", None, sign_in.login),
+    ("POST", "/login", None, sign_in.sign_in),
+    ("POST", "/logout", Right.LOOK_UP, sign_in.logout),
+    ("GET", "/desk", Right.LOOK_UP, desk.desk),
+    ("GET", "/desk/sites/<site_id>", Right.LOOK_UP, issue.site),
+    ("POST", "/desk/sites/<site_id>", Right.ISSUE, issue.issue_vouchers),
+    ("GET", "/desk/sites/<site_id>/offer", Right.OPERATE, offer.offer),
+    ("GET", "/desk/sites/<site_id>/vouchers", Right.LOOK_UP, vouchers.vouchers),
+    ("GET", "/desk/sites/<site_id>/page", Right.OWN_PAGE, looks.own_page),
+    ("POST", "/desk/sites/<site_id>/page", Right.OWN_PAGE, looks.save_own_page),
+    ("POST", "/desk/sites/<site_id>/page/switch", Right.OPERATE, look_steps.switch_own_page),
+    ("POST", "/desk/looks/<look_id>", Right.OWN_PAGE, look_steps.step_look),
+    ("GET", "/desk/looks/<look_id>/preview", Right.OWN_PAGE, look_steps.preview_look),
+    ("GET", "/desk/looks/<look_id>/look.css", Right.OWN_PAGE, look_steps.look_sheet),
+    ("GET", "/desk/looks/<look_id>/logo.webp", Right.OWN_PAGE, look_steps.look_logo),
+    ("GET", "/desk/texts", Right.OPERATE, texts.texts),
+    ("GET", "/desk/texts/<kind>", Right.OPERATE, text_form.text),
+    ("POST", "/desk/texts/<kind>", Right.OPERATE, text_form.publish_text),
+    ("GET", "/desk/batches/<batch_id>", Right.LOOK_UP, batches.batch),
+    ("GET", "/desk/batches/<batch_id>/print", Right.PRINT, batches.print_batch),
+    ("POST", "/desk/vouchers", Right.LOOK_UP, vouchers.search),
+    ("GET", "/desk/vouchers/<voucher_id>", Right.LOOK_UP, vouchers.voucher),
+    ("GET", "/desk/vouchers/<voucher_id>/revoke", Right.CHANGE, vouchers.confirm_revoke),
+    ("POST", "/desk/vouchers/<voucher_id>/revoke", Right.CHANGE, vouchers.revoke_voucher),
 )
-for _method, _rule, _view in _ROUTES:
+for _method, _rule, _right, _view in _ROUTES:
     blueprint.add_url_rule(_rule, _view.__name__, _view, methods=[_method])
+RIGHTS_NEEDED = {f"{blueprint.name}.{view.__name__}": right for _method, _rule, right, view in _ROUTES}
 
 _ERRORS = {
     400: _l("This form was open too long, or something in it was missing. Go back, load the page anew and try again."),
@@ -102,8 +105,10 @@ def choose_languages(endpoint: str | None, _values: dict[str, Any] | None) -> No
 
 @blueprint.url_value_preprocessor
 def take_long_forms(endpoint: str | None, _values: dict[str, Any] | None) -> None:
-    """Let the forms that take more be longer than others, before anything reads them, and only of people we know."""
+    """Let the forms that take more be longer than others, before anything reads them, and only of those who may send them."""
     if endpoint not in _LONG_FORMS or request.method != "POST" or not current_user.is_authenticated:
+        return
+    if RIGHTS_NEEDED[endpoint] not in signed_in().rights:
         return
     # Werkzeug counts what it has read ahead of a file as a text too.
     request.max_content_length, request.max_form_memory_size = _LONG_FORMS[endpoint]
@@ -111,19 +116,27 @@ def take_long_forms(endpoint: str | None, _values: dict[str, Any] | None) -> Non
 
 @blueprint.before_request
 def guard() -> AnyResponse | None:
-    """No form without its token, and no page without an account."""
+    """No form without its token, no page without an account, and none that is beyond its right.
+
+    What is beyond somebody's right is not there for them: it is answered before anything is looked up.
+    """
     csrf.protect()
-    if request.endpoint in _EVERYBODY or current_user.is_authenticated:
+    right = RIGHTS_NEEDED[str(request.endpoint)]
+    if right is None:
         return None
+    if current_user.is_authenticated:
+        return None if right in signed_in().rights else abort(404)
     wanted = request.path if request.method == "GET" and request.path != url_for("staff.desk") else None
     return redirect(url_for("staff.login", next=wanted), 303)
 
 
 @blueprint.context_processor
 def viewer() -> dict[str, object]:
-    """Whose page it is; nobody can tell while the database is away."""
+    """Whose page it is, and what they may do, as `may.issue`; nobody can tell while the database is away."""
     known = not database_is_away() and current_user.is_authenticated
-    return {"viewer": current_user if known else None}
+    rights = signed_in().rights if known else frozenset()
+    may = SimpleNamespace(**{right.value: right in rights for right in Right})
+    return {"viewer": current_user if known else None, "may": may}
 
 
 @blueprint.after_request

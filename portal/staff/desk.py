@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from hotspot.directory import Directory
 from hotspot.looks import waiting_looks
 from hotspot.place import Site
+from hotspot.rights import Right
 from portal import gate
 from portal.context import current
 from portal.staff import wording
@@ -74,10 +75,11 @@ def desk() -> str:
         ids = [site.id for site in sites]
         occupancy = guests_now(session, ids)
         stock = count_vouchers(session, ids, now)
-        missing = missing_texts(session, now) if user.is_operator else []
-        waiting = waiting_looks(session) if user.is_operator else ()
-        copied = _doubles(portal.directory(session), doubles.alarms(session, now)) if user.is_operator else []
-        guesses = guessing.alarms(session, now - ALARMS_SHOWN) if user.is_operator else []
+        operates = Right.OPERATE in user.rights
+        missing = missing_texts(session, now) if operates else []
+        waiting = waiting_looks(session) if operates else ()
+        copied = _doubles(portal.directory(session), doubles.alarms(session, now)) if operates else []
+        guesses = guessing.alarms(session, now - ALARMS_SHOWN) if operates else []
     cards = [card(site, occupancy, stock.get(site.id, 0), now, with_customer=user.is_operator) for site in sites]
     pages = [WaitingPage(look.site.public_id, look.site.name) for look in waiting]
     return render_template(

@@ -9,6 +9,7 @@ from hotspot.errors import Refusal
 from hotspot.look_changes import OPERATORS_STEPS, Step, allow_own_page, take_step
 from hotspot.looks import Look, PictureKind, picture_body
 from hotspot.place import Site
+from hotspot.rights import Right
 from portal import gate, look, site_page
 from portal.context import current
 from portal.headers import allow_framing
@@ -19,10 +20,8 @@ from portal.staff.user import signed_in
 
 
 def switch_own_page(site_id: str) -> AnyResponse:
-    """The operator switches a site's own page on or off."""
+    """Switch a site's own page on or off."""
     portal, user = current(), signed_in()
-    if not user.is_operator:
-        abort(404)
     allowed = request.form.get("allowed") == "1"
     with portal.database.write() as session:
         allow_own_page(session, Actor(user.id), gate.find(session, user, Site, site_id), allowed, portal.clock())
@@ -36,7 +35,7 @@ def step_look(look_id: str) -> AnyResponse:
     with portal.database.read() as session:
         site_id = gate.find(session, user, Look, look_id).site.public_id
     step = _step_asked()
-    if step in OPERATORS_STEPS and not user.is_operator:
+    if step in OPERATORS_STEPS and Right.OPERATE not in user.rights:
         abort(404)
     seen, note = request.form.get("edits", -1, type=int), request.form.get("note", "")
     try:

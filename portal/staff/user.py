@@ -9,6 +9,7 @@ from flask_login import UserMixin, current_user, login_user
 from sqlalchemy import select
 
 from hotspot.people import Role, User
+from hotspot.rights import RIGHTS, Right
 from portal.context import current
 
 SESSION_LIFE = timedelta(hours=12)
@@ -29,6 +30,11 @@ class StaffUser(UserMixin):
     def of(cls, user: User) -> "StaffUser":
         """The account as the pages need it."""
         return cls(user.id, user.public_id, user.email, user.role, user.customer_id)
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What they may do."""
+        return RIGHTS[self.role]
 
     @property
     def is_operator(self) -> bool:

@@ -1,5 +1,6 @@
 """Tenancy: the whole URL map, walked by people who have no business there (decision 12)."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,17 +19,21 @@ from hotspot.look_changes import NewLook, allow_own_page, save_look
 from hotspot.people import Role
 from hotspot.pictures import encode_logo
 from hotspot.place import Site
+from hotspot.rights import RIGHTS, Right
+from portal.staff.blueprint import RIGHTS_NEEDED
 from tests.factories import a_pass, a_place, a_site, a_user, directory, some_vouchers
 from tests.hotspot.pictures import a_picture
-from tests.portal.desk import Staff, form_of, signed_in
+from tests.portal.desk import Staff, form_of, signed_in, words_of
 from vouchers.issuing import free_voucher
 from vouchers.voucher import Batch, Voucher
 
 # What everybody may open, and what shows the signed-in user's own customer and takes no name of anything.
 OPEN_TO_ALL = {"staff.login", "staff.sign_in"}
 NAMES_NOTHING = {"staff.desk", "staff.logout", "staff.search"}
-# What is the operator's own.
-OPERATORS = {"staff.texts", "staff.offer"}
+
+
+# A code as it is printed.
+CODE = r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{3}\b"
 
 
 @dataclass(frozen=True)
@@ -48,16 +53,20 @@ class Belongings:
     batch_id: str
     voucher_id: str
     look_id: str
+    # Of a legal text, and nobody's secret.
+    kind: str = "terms"
 
 
 @pytest.fixture
 def belongings(database: Database, keyring: Keyring, now: datetime) -> Belongings:
-    """What a customer has; owner@ and colleague@ belong to it, other@ to another, operator@ to none."""
+    """What a customer has; owner@, colleague@, desk@ and reader@ belong to it, other@ to another, operator@ to none."""
     with database.write() as session:
         place = a_place(session, keyring)
         for email in ("owner@example.org", "colleague@example.org"):
             a_user(session, customer=place.customer, email=email)
         a_user(session, customer=a_site(session).customer, email="other@example.org")
+        a_user(session, Role.FRONT_DESK, customer=place.customer, email="desk@example.org")
+        a_user(session, Role.READ_ONLY, customer=place.customer, email="reader@example.org")
         a_user(session, Role.OPERATOR, email="operator@example.org")
         voucher = some_vouchers(session, keyring, place.site, place.article, now=now)[0].voucher
         batch = session.get_one(Batch, voucher.batch_id)
@@ -136,8 +145,59 @@ def test_owner_colleague_and_operator_find_everything(app: Flask, belongings: Be
 
     for page in pages(app, belongings):
         if page.method == "GET" and page.endpoint not in OPEN_TO_ALL:
-            hidden = page.endpoint in OPERATORS and not email.startswith("operator")
+            hidden = RIGHTS_NEEDED[page.endpoint] is Right.OPERATE and not email.startswith("operator")
             assert ask(staff, page, "").status_code == (404 if hidden else 200), page
+
+
+def test_every_address_names_the_right_it_needs(app: Flask, belongings: Belongings) -> None:
+    asked = {page.endpoint: RIGHTS_NEEDED[page.endpoint] for page in pages(app, belongings)}
+
+    assert {endpoint for endpoint, right in asked.items() if right is None} == OPEN_TO_ALL
+    assert set(asked) == set(RIGHTS_NEEDED)
+
+
+def test_the_front_desk_issues_prints_and_looks_up_and_nothing_else() -> None:
+    assert RIGHTS[Role.FRONT_DESK] == {Right.ACCOUNT, Right.LOOK_UP, Right.ISSUE, Right.PRINT}
+    assert RIGHTS[Role.READ_ONLY] == {Right.ACCOUNT, Right.LOOK_UP}
+    assert RIGHTS[Role.OPERATOR] - RIGHTS[Role.OWNER] == {Right.OPERATE}
+
+
+@pytest.mark.parametrize("role", [Role.FRONT_DESK, Role.READ_ONLY])
+def test_what_is_beyond_a_right_looks_as_if_it_were_not_there(
+    app: Flask, database: Database, belongings: Belongings, role: Role
+) -> None:
+    staff = signed_in(app, "desk@example.org" if role is Role.FRONT_DESK else "reader@example.org")
+    token, before = token_of(staff, "/desk", "/logout"), rows_of(database)
+    nowhere = staff.get("/desk/vouchers/abcdefghijklmnop").text.partition("<main>")[2]
+
+    for page in pages(app, belongings):
+        if page.endpoint in OPEN_TO_ALL | NAMES_NOTHING:
+            continue
+        elif RIGHTS_NEEDED[page.endpoint] not in RIGHTS[role]:
+            answer = ask(staff, page, token)
+            assert (answer.status_code, answer.text.partition("<main>")[2]) == (404, nowhere), page
+        elif page.method == "GET":
+            assert ask(staff, page, "").status_code == 200, page
+    assert rows_of(database) == before
+
+
+def test_pages_link_to_nothing_that_is_beyond_a_right(app: Flask, belongings: Belongings) -> None:
+    adapter = app.url_map.bind("portal.example")
+    for email, role in (("desk@example.org", Role.FRONT_DESK), ("reader@example.org", Role.READ_ONLY)):
+        staff = signed_in(app, email)
+        for page in pages(app, belongings):
+            if page.method == "GET" and RIGHTS_NEEDED[page.endpoint] in RIGHTS[role]:
+                text = staff.get(page.path).text
+                for kind, path in re.findall(r'(href|action)="(/(?:desk|login|logout)[^"#?]*)', text):
+                    endpoint, _values = adapter.match(path, method="GET" if kind == "href" else "POST")
+                    assert RIGHTS_NEEDED[endpoint] in RIGHTS[role] | {None}, (page, path)
+
+
+def test_who_may_not_print_sees_no_code(app: Flask, belongings: Belongings) -> None:
+    path = f"/desk/batches/{belongings.batch_id}"
+
+    assert re.search(CODE, words_of(signed_in(app, "desk@example.org").get(path)))
+    assert not re.search(CODE, words_of(signed_in(app, "reader@example.org").get(path)))
 
 
 def test_the_cursor_of_a_list_goes_through_the_gate_too(app: Flask, database: Database, belongings: Belongings) -> None:

@@ -1,0 +1,37 @@
+"""Who may do what: the rights of each role, in one table."""
+
+import enum
+
+from hotspot.people import Role
+
+
+class Right(enum.StrEnum):
+    """Something that people may do; each address of the staff pages names the one it needs."""
+
+    # The own password, second factor and devices.
+    ACCOUNT = "account"
+    # Sites, guests now, vouchers by code, serial number or list.
+    LOOK_UP = "look_up"
+    ISSUE = "issue"
+    # Sheets and slips, and with them the codes that nobody has used yet.
+    PRINT = "print"
+    # What changes vouchers that are there already: revoking and the like.
+    CHANGE = "change"
+    # The venue's own portal page.
+    OWN_PAGE = "own_page"
+    # Colleagues, and the tablets at the desk.
+    PEOPLE = "people"
+    # The audit record.
+    AUDIT = "audit"
+    # What is the operator's own.
+    OPERATE = "operate"
+
+
+_EVERYTHING = frozenset(Right)
+
+RIGHTS = {
+    Role.OPERATOR: _EVERYTHING,
+    Role.OWNER: _EVERYTHING - {Right.OPERATE},
+    Role.FRONT_DESK: frozenset({Right.ACCOUNT, Right.LOOK_UP, Right.ISSUE, Right.PRINT}),
+    Role.READ_ONLY: frozenset({Right.ACCOUNT, Right.LOOK_UP}),
+}

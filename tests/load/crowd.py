@@ -11,13 +11,15 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from deploy.software_ap.uam import make_challenge, shared_challenge, signed_address
 from hotspot.mac import Mac
+from tests.load.wires import Ear, RadiusPorts, fetch
 from tests.radius import wire
 
 GATEWAY = "10.1.0.1:3990"
 UAM_SECRET = "the uam secret"
 NAS_IDENTIFIER = "crowd"
 _PATIENCE_SECONDS = 30.0
-_RADIUS_TRIES, _RADIUS_SECONDS = 4, 3.0
+# How often a guest lets the portal say "please wait".
+_MOST_WAITS = 20
 # Between two tries a guest reads what was wrong and types anew.
 _READING_SECONDS = (2.0, 6.0)
 
@@ -54,9 +56,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Page:
+    """An answer; one that asks for patience says after how many seconds the browser is to come back, and where."""
+
     status: int
     location: str
     text: str
+    wait: int | None = None
+    again: str = ""
 
 
 class Crowd:
@@ -66,19 +72,24 @@ class Crowd:
         self.seen = Seen()
         self._doors = doors
         self._guests = guests
-        self._host, self._port = urlsplit(doors.portal_url).hostname, urlsplit(doors.portal_url).port
+        self._host, self._port = urlsplit(doors.portal_url).hostname or "", urlsplit(doors.portal_url).port or 80
 
     async def arrive(self, within: float) -> None:
         """Let everybody in; returns when the last one knows."""
+        self._auth, self._acct = [await RadiusPorts.open(one) for one in (self._doors.auth_port, self._doors.acct_port)]
         moments = sorted(random.uniform(0, within) for _ in self._guests)
         await asyncio.gather(*(self._live(guest, moment) for guest, moment in zip(self._guests, moments, strict=True)))
 
     async def _live(self, guest: Guest, moment: float) -> None:
         await asyncio.sleep(moment)
+        begun = time.monotonic()
         try:
-            self.seen.ends[await self._visit(guest)] += 1
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-            self.seen.ends[f"failed: {type(error).__name__}"] += 1
+            end = await self._visit(guest)
+        except (OSError, TimeoutError) as error:
+            end = f"failed: {type(error).__name__}"
+        self.seen.ends[end] += 1
+        if end == "online" and len(guest.codes) == 1:
+            self.seen.seconds["arrival to online"].append(time.monotonic() - begun)
 
     async def _visit(self, guest: Guest) -> str:
         challenge = make_challenge()
@@ -104,8 +115,9 @@ class Crowd:
             (wire.CHAP_CHALLENGE, shared),
             *_place(guest),
         ]
-        request = wire.access_request(attributes, self._doors.radius_secret, identifier=random.randrange(256))
-        answer = await self._radius("Access-Request", request, self._doors.auth_port)
+        ear, identifier = self._auth.take()
+        request = wire.access_request(attributes, self._doors.radius_secret, identifier=identifier)
+        answer = await self._radius("Access-Request", self._auth, ear, request)
         if answer.code != wire.ACCESS_ACCEPT:
             page = await self._get("return", self._redirect(guest, "failed", make_challenge(), reason="reject"))
             return f"refused by RADIUS: {_alert(page)}"
@@ -123,8 +135,9 @@ class Crowd:
             *_place(guest),
             *classes,
         ]
-        request = wire.accounting_request(record, self._doors.radius_secret, identifier=random.randrange(256))
-        await self._radius("Accounting-Request", request, self._doors.acct_port)
+        ear, identifier = self._acct.take()
+        request = wire.accounting_request(record, self._doors.radius_secret, identifier=identifier)
+        await self._radius("Accounting-Request", self._acct, ear, request)
 
     def _redirect(self, guest: Guest, state: str, challenge: bytes, **more: str) -> str:
         host, _, port = GATEWAY.rpartition(":")
@@ -139,48 +152,34 @@ class Crowd:
         return await self._ask(kind, "GET", path)
 
     async def _ask(self, kind: str, method: str, path: str, body: bytes = b"") -> _Page:
-        """One request on a connection of its own, as a captive browser's are."""
+        """One request, and as often as the portal asks for patience another, as a browser sends it."""
+        for _ in range(_MOST_WAITS):
+            page = await self._ask_once(kind, method, path, body)
+            if page.wait is None:
+                return page
+            await asyncio.sleep(page.wait)
+            method, path, body = "GET", page.again or path, b""
+        raise TimeoutError
+
+    async def _ask_once(self, kind: str, method: str, path: str, body: bytes) -> _Page:
         begun = time.monotonic()
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nConnection: close\r\n"
+            f"Accept-Language: en\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            reader, writer = await asyncio.open_connection(self._host, self._port)
-            head = (
-                f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nConnection: close\r\n"
-                f"Accept-Language: en\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
-            )
-            writer.write(head.encode() + body)
-            answer = await reader.read()
-            writer.close()
-        self.seen.seconds[kind].append(time.monotonic() - begun)
+            answer = await fetch(self._host, self._port, head.encode() + body)
         page = _page(answer.decode())
+        self.seen.seconds[kind if page.wait is None else f"{kind}: please wait"].append(time.monotonic() - begun)
         self.seen.statuses[f"{kind} {page.status}"] += 1
         return page
 
-    async def _radius(self, kind: str, request: wire.Wire, port: int) -> wire.Answer:
-        """Ask from a port of its own, and again when no answer comes, as a gateway does."""
+    async def _radius(self, kind: str, ports: RadiusPorts, ear: Ear, request: wire.Wire) -> wire.Answer:
         begun = time.monotonic()
-        loop = asyncio.get_running_loop()
-        heard: asyncio.Future[bytes] = loop.create_future()
-        transport, _ = await loop.create_datagram_endpoint(lambda: _Ear(heard), remote_addr=("127.0.0.1", port))
-        try:
-            for _try in range(_RADIUS_TRIES):
-                transport.sendto(request.octets)
-                done, _ = await asyncio.wait([heard], timeout=_RADIUS_SECONDS)
-                if done:
-                    self.seen.seconds[kind].append(time.monotonic() - begun)
-                    return wire.check(request, heard.result())
-                self.seen.statuses[f"{kind} sent again"] += 1
-        finally:
-            transport.close()
-        raise TimeoutError
-
-
-class _Ear(asyncio.DatagramProtocol):
-    def __init__(self, heard: asyncio.Future[bytes]) -> None:
-        self._heard = heard
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        if not self._heard.done():
-            self._heard.set_result(data)
+        answer, tries = await ports.ask(ear, request)
+        self.seen.seconds[kind].append(time.monotonic() - begun)
+        self.seen.statuses[f"{kind} sent again"] += tries - 1
+        return answer
 
 
 def _place(guest: Guest) -> wire.Attributes:
@@ -193,8 +192,12 @@ def _place(guest: Guest) -> wire.Attributes:
 
 def _page(answer: str) -> _Page:
     head, _, text = answer.partition("\r\n\r\n")
-    location = re.search(r"(?i)^location: (\S+)", head, re.MULTILINE)
-    return _Page(int(head.split(" ", 2)[1]), html.unescape(location[1]) if location else "", text)
+    told = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head.split("\r\n")[1:])}
+    status, location = int(head.split(" ", 2)[1]), told.get("location", "")
+    if "retry-after" not in told:
+        return _Page(status, location, text)
+    seconds, _, again = told.get("refresh", told["retry-after"]).partition("; url=")
+    return _Page(status, location, text, int(seconds), again)
 
 
 def _value(text: str, name: str) -> str:

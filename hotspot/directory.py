@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from hotspot.bulk import Query
 from hotspot.exclusions import Exclusion, ExclusionList, Exclusions, load_exclusions
 from hotspot.keys import Keyring, Purpose
 from hotspot.mac import Mac
@@ -23,6 +24,7 @@ from hotspot.place import (
     LoginWay,
     MessageAuthenticatorPolicy,
     Nas,
+    Part,
     PlaceRevision,
     Site,
     SiteKind,
@@ -208,9 +210,17 @@ class Directory:
         return None
 
 
+_REVISIONS = Query(lambda _is_in: select(PlaceRevision.id, PlaceRevision.revision))
+
+
+def current_revisions(session: Session) -> dict[int, int]:
+    """The number of each part's latest change; a part that has never changed is not in it."""
+    return dict(_REVISIONS.rows(session))
+
+
 def current_revision(session: Session) -> int:
     """The number of the place's latest change."""
-    return session.scalar(select(PlaceRevision.revision).where(PlaceRevision.id == 1)) or 0
+    return current_revisions(session).get(Part.PLACE, 0)
 
 
 def load_directory(session: Session, keyring: Keyring) -> Directory:

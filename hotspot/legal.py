@@ -15,6 +15,7 @@ from hotspot.audit import Actor
 from hotspot.bulk import Query
 from hotspot.database import Base, BigId, UtcDateTime, enum_column
 from hotspot.errors import NotFound, Refusal, WrongUse
+from hotspot.place import Part, announce_change
 
 # The languages a text for guests may be given in, whatever languages the portal itself speaks; those who read none of
 # a text's languages get the first of these it has.
@@ -123,6 +124,7 @@ def publish(
     )
     session.add(version)
     session.flush()
+    announce_change(session, Part.SHOWN)
     audit.record(session, actor, "legal text published", f"{kind} {version.number}", now)
     return version
 
@@ -152,6 +154,28 @@ def current_version(session: Session, kind: LegalKind, now: datetime) -> LegalVe
         .order_by(LegalVersion.valid_from.desc(), LegalVersion.number.desc())
         .limit(1)
     )
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """All versions there are, in the order in which they come into force: kind, id and moment of each."""
+
+    versions: tuple[tuple[LegalKind, int, datetime], ...]
+
+    def in_force(self, kind: LegalKind, now: datetime) -> int | None:
+        """The id of the version in force at `now`, as `current_version` has it."""
+        return next((id_ for one, id_, start in reversed(self.versions) if one is kind and start <= now), None)
+
+    def agreement(self, now: datetime) -> Agreement:
+        """What a guest has to accept at `now`."""
+        return Agreement(self.in_force(LegalKind.TERMS, now), self.in_force(LegalKind.PRICES, now))
+
+
+def load_timetable(session: Session) -> Timetable:
+    """All versions, without their texts."""
+    columns = (LegalVersion.kind, LegalVersion.id, LegalVersion.valid_from)
+    rows = session.execute(select(*columns).order_by(LegalVersion.valid_from, LegalVersion.number))
+    return Timetable(tuple((kind, id_, start) for kind, id_, start in rows))
 
 
 _REACHED = Query(

@@ -23,7 +23,7 @@ from hotspot.looks import (
     released_look,
 )
 from hotspot.pictures import EncodedPicture
-from hotspot.place import Site, announce_change
+from hotspot.place import Part, Site, announce_change
 
 LONGEST_WELCOME = 600
 LONGEST_NOTE = 500
@@ -139,6 +139,7 @@ def _lead_on(session: Session, look: Look, step: Step, note: str, now: datetime)
                 before.state = LookState.REPLACED
                 session.flush()  # one at most is released, at every moment
             look.state, look.released_at = LookState.RELEASED, now
+            announce_change(session, Part.SHOWN)
 
 
 def _lock(session: Session, site: Site) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from hotspot.bulk import upsert
 from hotspot.database import Base, BigId, Identified, enum_column
 from hotspot.mac import Mac
 
@@ -209,8 +210,15 @@ class OldSecret(Base):
     valid_until: Mapped[datetime]
 
 
+class Part(enum.IntEnum):
+    """What is read again once something of it has changed: the place, or what guests are shown (passes, texts, looks)."""
+
+    PLACE = 1
+    SHOWN = 2
+
+
 class PlaceRevision(Base):
-    """One row, counted up by every change of the place, so that a door knows when its snapshot is old."""
+    """A row for each `Part`, counted up by every change of it, so that a door knows when its snapshot is old."""
 
     __tablename__ = "place_revision"
 
@@ -218,10 +226,8 @@ class PlaceRevision(Base):
     revision: Mapped[int] = mapped_column(Integer)
 
 
-def announce_change(session: Session) -> None:
-    """Tell the doors that the place has changed."""
-    row = session.get(PlaceRevision, 1, with_for_update=True)
-    if row is None:
-        session.add(PlaceRevision(id=1, revision=1))
-    else:
-        row.revision += 1
+def announce_change(session: Session, part: Part = Part.PLACE) -> None:
+    """Tell the doors that a part has changed."""
+    fresh = upsert(session, PlaceRevision).values(id=part, revision=1)
+    counted = {"revision": PlaceRevision.revision + 1}
+    session.execute(fresh.on_conflict_do_update(index_elements=[PlaceRevision.id], set_=counted))

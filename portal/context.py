@@ -9,28 +9,47 @@ from sqlalchemy.orm import Session
 
 from hotspot.clock import Clock
 from hotspot.database import Database
-from hotspot.directory import Directory, current_revision, load_directory
+from hotspot.directory import Directory, current_revisions, load_directory
 from hotspot.keys import Keyring
+from hotspot.place import Part
 from hotspot.settings import Settings
 from portal.overload import Turns
+from portal.shown import Shown
 from portal.tally import Tally
 
 EXTENSION = "surfpass"
+_REVISIONS = "revisions"
 
 
 class _Snapshot:
-    """The latest snapshot of the place, read again once the place has changed."""
+    """The latest snapshots of the place and of what is shown, each read again once it has changed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._directory: Directory | None = None
+        self._shown = Shown(0)
 
-    def get(self, session: Session, keyring: Keyring) -> Directory:
-        revision = current_revision(session)
+    def directory(self, session: Session, keyring: Keyring) -> Directory:
+        revision = _revision(session, Part.PLACE)
         with self._lock:
             if self._directory is None or self._directory.revision != revision:
                 self._directory = load_directory(session, keyring)
             return self._directory
+
+    def shown(self, session: Session) -> Shown:
+        revision = _revision(session, Part.SHOWN)
+        with self._lock:
+            if self._shown.revision != revision:
+                self._shown = Shown(revision)
+            return self._shown
+
+
+def _revision(session: Session, part: Part) -> int:
+    """As it was when this transaction first asked: what it reads after that is as new, or newer."""
+    revisions: dict[int, int] | None = session.info.get(_REVISIONS)
+    if revisions is None:
+        revisions = session.info[_REVISIONS] = current_revisions(session)
+    return revisions.get(part, 0)
 
 
 @dataclass(frozen=True)
@@ -47,8 +66,12 @@ class Portal:
     _snapshot: _Snapshot = field(default_factory=_Snapshot, repr=False)
 
     def directory(self, session: Session) -> Directory:
-        """The place at its latest revision; one small query unless it has changed."""
-        return self._snapshot.get(session, self.keyring)
+        """The place at its latest revision; one small query in a transaction, unless it has changed."""
+        return self._snapshot.directory(session, self.keyring)
+
+    def shown(self, session: Session) -> Shown:
+        """What guests are shown at its latest revision; no further query, unless it has changed."""
+        return self._snapshot.shown(session)
 
 
 def current() -> Portal:

@@ -8,7 +8,6 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from hotspot.legal import agreement_in_force
 from portal import bounce, cookies, errors, flow, landing, opennds_poll, site_page, status_page
 from portal.context import current
 from portal.flow import Flow
@@ -47,7 +46,6 @@ from sessions.asking import Asked, find_by_handle, find_by_page_token, newest_as
 from sessions.offers import points_with_room
 from sessions.visit import Visit, VisitState
 from vouchers.admission import Reason, Refused, shut_out
-from vouchers.offer import offer_at
 
 blueprint = Blueprint("guest", __name__)
 _log = structlog.get_logger("portal")
@@ -132,8 +130,8 @@ def _decide(slug: str, flow_token: str, form: Form) -> _Page:
         if passing is None or not passing.may_log_in:
             return _expired(here)
         here.prepare_page()
-        offer = offer_at(session, here.site.id, here.site.customer_id)
-        agreement = agreement_in_force(session, here.now)
+        shown = here.portal.shown(session)
+        offer, agreement = shown.offer(session, here.site), shown.agreement(session, here.now)
         known = remembered_here(session, here) if form.variant == SAME else None
         if alerts := incomplete(form, offer, known, agreement):
             return site_page.show(session, here, "guest/site.html", form, alerts)

@@ -7,7 +7,8 @@ from babel import Locale
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from hotspot.legal import LegalKind, current_version
+from hotspot.legal import LegalKind, LegalVersion
+from portal.context import current
 from portal.languages import language
 
 # A text that is longer has a page of its own, so that the guest's page stays light.
@@ -41,10 +42,14 @@ class LegalPage:
 
 def legal_page(session: Session, kind: LegalKind, now: datetime) -> LegalPage | None:
     """The version in force, or None while the operator has published none."""
-    version = current_version(session, kind, now)
-    if version is None:
-        return None
-    text = version.text(language())
+    shown, spoken = current().shown(session), language()
+    id_ = shown.timetable(session).in_force(kind, now)
+    return shown.keep(("legal text", id_, spoken), lambda: _published(session, id_, spoken)) if id_ else None
+
+
+def _published(session: Session, version_id: int, spoken: str) -> LegalPage:
+    version = session.get_one(LegalVersion, version_id)
+    text = version.text(spoken)
     return read_text(version.number, text.language, text.body)
 
 

@@ -48,14 +48,24 @@ def dress(session: Session, site: SiteRecord) -> None:
     """Let this page of the site wear what the operator has released, unless it wears a look already."""
     if "look" in g or not site.own_page:
         return
-    if look := released_look(session, site.id):
-        wear(look, url_for("look.sheet", look_id=look.public_id, v=_digest(look)), _logo_url(look))
+    g.look = current().shown(session).keep(("look", site.id, language()), lambda: _released(session, site))
+
+
+def _released(session: Session, site: SiteRecord) -> LookView | None:
+    look = released_look(session, site.id)
+    if look is None:
+        return None
+    return _view(look, url_for("look.sheet", look_id=look.public_id, v=_digest(look)), _logo_url(look))
 
 
 def wear(look: Look, sheet_url: str, logo_url: str) -> None:
     """Let this page wear a look."""
+    g.look = _view(look, sheet_url, logo_url)
+
+
+def _view(look: Look, sheet_url: str, logo_url: str) -> LookView:
     logo, welcome = look.picture(PictureKind.LOGO), look.welcome(language())
-    g.look = LookView(
+    return LookView(
         sheet_url=sheet_url,
         logo=LogoView(logo_url, (logo.width + 1) // 2, (logo.height + 1) // 2) if logo else None,
         pictured=look.picture(PictureKind.BACKGROUND) is not None,

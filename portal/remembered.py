@@ -2,7 +2,6 @@
 
 from sqlalchemy.orm import Session
 
-from hotspot.legal import agreement_in_force
 from hotspot.place import LoginWay
 from portal.here import Here
 from sessions.offers import Remembered, remembered
@@ -13,4 +12,4 @@ def remembered_here(session: Session, here: Here) -> Remembered | None:
     device, nas = here.device, here.nas
     if device is None or nas is None or LoginWay.MAC not in nas.logins:
         return None
-    return remembered(session, here.site, device, agreement_in_force(session, here.now), here.now)
+    return remembered(session, here.site, device, here.portal.shown(session).agreement(session, here.now), here.now)

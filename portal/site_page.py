@@ -7,7 +7,7 @@ from flask import render_template, request
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from hotspot.legal import LegalKind, agreement_in_force
+from hotspot.legal import LegalKind
 from portal import bounce, cookies, look
 from portal.articles import Article, describe
 from portal.here import Here
@@ -17,7 +17,7 @@ from portal.remembered import remembered_here
 from portal.wording import TERMS_CHANGED, Words
 from sessions.offers import Remembered
 from vouchers.codes import RANDOM_CHARACTERS
-from vouchers.offer import Offer, Texts, offer_at
+from vouchers.offer import Offer, Texts
 from vouchers.passes import Pass
 
 VOUCHER = "voucher"
@@ -113,12 +113,12 @@ def _scanned_code(here: Here) -> str:
 
 
 def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], swap: bool) -> SitePage:
-    offer, known = offer_at(session, here.site.id, here.site.customer_id), remembered_here(session, here)
+    shown, known = here.portal.shown(session), remembered_here(session, here)
+    offer, agreement = shown.offer(session, here.site), shown.agreement(session, here.now).name
     if known and not known.agrees and not alerts:
         alerts = [TERMS_CHANGED]
     asks_for_end = len(form.code) < RANDOM_CHARACTERS and bounce.takes_end(session, here.portal, here.flow, here.now)
     articles = {one.id: describe(one, offer.texts[one.id], here.site, here.now) for one in offer.passes}
-    agreement = agreement_in_force(session, here.now).name
     return SitePage(
         site_name=here.site.name,
         ssid=here.ssid,

@@ -1,5 +1,6 @@
 """What a site's page offers: passes and the field for a voucher's code, in order, with texts in each language."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -12,6 +13,7 @@ from hotspot.audit import Actor
 from hotspot.database import Base
 from hotspot.errors import WrongUse
 from hotspot.legal import TEXT_LANGUAGES, check_language
+from hotspot.place import Part, announce_change
 from vouchers.pass_changes import EVERYWHERE, Scope, check_position, find_in_scope
 from vouchers.passes import OfferColumns, Pass, passes_at, place_of
 
@@ -60,7 +62,11 @@ TextRow = TypeVar("TextRow", PassText, CodeEntryText)
 class Texts:
     """An article's texts by language."""
 
-    by_language: dict[str, TextColumns] = field(default_factory=dict)
+    by_language: Mapping[str, "PassText | CodeEntryText"] = field(default_factory=dict)
+
+    def rows(self) -> "list[PassText | CodeEntryText]":
+        """A row for each language."""
+        return list(self.by_language.values())
 
     def get(self, name: str, language: str) -> str:
         """The text `name` in `language`, else in the first of TEXT_LANGUAGES that has it, else nothing."""
@@ -101,6 +107,11 @@ class Offer:
     def takes_codes(self) -> bool:
         """Whether there is a field for a code; a page without anything to choose would be no use."""
         return self.code.shown or not self.free
+
+    def rows(self) -> list[Base]:
+        """The rows it is made of."""
+        texts = (*self.texts.values(), self.code.texts)
+        return [*self.passes, *(row for each in texts for row in each.rows())]
 
     def place_of(self, article: Pass | None) -> int:
         """Where a pass stands on the page, or for None the field for a code."""
@@ -167,6 +178,7 @@ def describe_pass(session: Session, actor: Actor, scope: Scope, slug: str, new: 
     article = find_in_scope(session, scope, slug)
     key = {"pass_id": article.id, "language": new.language}
     session.add(_written(session.get(PassText, key) or PassText(**key), new))
+    announce_change(session, Part.SHOWN)
     subject, detail = f"pass {article.public_id}", f"{slug}: {new.language}"
     audit.record(session, actor, "pass described", subject, now, customer_id=scope.owner_id, detail=detail)
     return article
@@ -194,6 +206,7 @@ def change_code_field(session: Session, actor: Actor, scope: Scope, change: Code
         _check_text(change.text)
         key = {"scope": entry.scope, "language": change.text.language}
         session.add(_written(session.get(CodeEntryText, key) or CodeEntryText(**key), change.text))
+    announce_change(session, Part.SHOWN)
     audit.record(session, actor, "code field changed", scope.key, now, customer_id=scope.owner_id)
     return entry
 
@@ -210,6 +223,7 @@ def preselect(session: Session, actor: Actor, scope: Scope, slug: str | None, no
     entry.preselected = article is None
     if article:
         article.preselected = True
+    announce_change(session, Part.SHOWN)
     audit.record(session, actor, "preselected", scope.key, now, customer_id=scope.owner_id, detail=slug or "code")
 
 

@@ -11,7 +11,7 @@ from hotspot import audit
 from hotspot.audit import Actor
 from hotspot.enrolment import check_slug
 from hotspot.errors import NotFound, Refusal, WrongUse
-from hotspot.place import Customer, Site
+from hotspot.place import Customer, Part, Site, announce_change
 from vouchers.passes import Clock, Pass, Terms
 
 LAST_POSITION = 9999
@@ -146,6 +146,7 @@ def _write(article: Pass, told: NewPass) -> None:
 def _record(
     session: Session, actor: Actor, action: str, article: Pass, scope: Scope, now: datetime, detail: str
 ) -> None:
+    announce_change(session, Part.SHOWN)
     subject = f"pass {article.public_id}"
     audit.record(session, actor, action, subject, now, customer_id=scope.owner_id, detail=detail)
 

@@ -15,9 +15,10 @@ from hotspot.keys import Keyring
 from sessions.extensions import SPENT
 from sessions.held import HeldVisit
 from sessions.ledger import Ledger
-from sessions.login import Login, Wish, resolve
+from sessions.login import Login, Wish
 from sessions.places import Places
 from sessions.reservations import Closing, Grant, Reservations
+from sessions.resolving import resolve
 from sessions.usage import Account
 from sessions.visit import CloseCause, VisitState
 from vouchers.admission import DeviceFacts, Granted, Reason, Refused, decide, in_the_way

@@ -11,8 +11,9 @@ from hotspot.clock import end_of_site_day, site_day
 from hotspot.database import UtcDateTime
 from hotspot.directory import SiteRecord
 from hotspot.keys import Keyring
+from sessions.by_code import ask_about_codes, prove_codes
 from sessions.held import HeldVisit, held_query, held_visits
-from sessions.login import Wish, ask_about_codes, prove_codes
+from sessions.login import Wish
 from sessions.places import HeldPlaces, Places, pool_of
 from sessions.usage import Account, account_of, ask_to_hold, held_accounts, is_spent
 from sessions.visit import CUT_OFF, Visit

@@ -135,7 +135,7 @@ def _decide(slug: str, flow_token: str, form: Form) -> _Page:
         known = remembered_here(session, here) if form.variant == SAME else None
         if alerts := incomplete(form, offer, known, agreement):
             return site_page.show(session, here, "guest/site.html", form, alerts)
-    wish = Wish(here, passing, form, form.free_pass(offer), known.voucher if known else None, agreement)
+    wish = Wish(here, passing, form, form.free_pass(offer), known.account if known else None, agreement)
     # A wrong guess is counted, and so kept, although nothing is granted.
     outcome = commit(current().database, wish.take)
     if isinstance(outcome, Refused):

@@ -60,7 +60,7 @@ def _take(session: Session, here: Here, visit: Visit, typed: str) -> Words | Non
     voucher = redeem(session, here.portal.keyring, here.located, typed, own.mac_of(here, visit), here.now)
     if isinstance(voucher, Refused):
         return words_for(voucher, here.site.zone, here.now)
-    match extend(session, here.directory, visit, voucher, here.now):
+    match extend(session, here.directory, visit, voucher.id, here.now):
         case Refused() as refused:
             # Nobody else's place is taken from here.
             return words_for(replace(refused, can_swap=False), here.site.zone, here.now)

@@ -20,12 +20,12 @@ from portal.wording import CHOICE_GONE, NO_CHOICE, NO_CODE, TERMS_CHANGED, TERMS
 from sessions.asking import Asked, ask, running_visit
 from sessions.calling_back import ask_for_device
 from sessions.kept import let_in
-from sessions.offers import Remembered, Wanted, preview, redeem
+from sessions.offers import Remembered, Wanted, ask_spot, preview, redeem
+from sessions.usage import Account
 from sessions.visit import hash_device
 from vouchers.admission import Reason, Refused
 from vouchers.offer import Offer
 from vouchers.passes import Pass
-from vouchers.voucher import Voucher
 
 
 def incomplete(form: Form, offer: Offer, known: Remembered | None, agreement: Agreement) -> list[Words]:
@@ -48,12 +48,13 @@ class Wish:
     passing: Flow
     form: Form
     free_pass: Pass | None
-    known: Voucher | None
+    known: Account | None
     agreement: Agreement
 
     def take(self, session: Session) -> Asked | Refused:
         """Look at it, and note the visit; works inside the caller's write transaction."""
         here, voucher = self.here, self.known
+        spot = ask_spot(session, here.located, here.device, here.now)
         if self.free_pass is None and voucher is None:
             device = self.passing.proved_device
             code = bounce.complete(session, here.portal, self.passing, self.form.code, here.now)
@@ -62,7 +63,7 @@ class Wish:
                 return found
             voucher = found
         wanted = Wanted(here.located, here.device, voucher, self.free_pass, self.form.swaps)
-        answer = preview(session, wanted, here.now)
+        answer = preview(session, wanted, spot(), here.now)
         return answer if isinstance(answer, Refused) else self._ask(session, wanted)
 
     def _ask(self, session: Session, wanted: Wanted) -> Asked | Refused:

@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
+from hotspot import bulk
 from hotspot.database import new_public_id
 from hotspot.keys import Keyring, Purpose
 from hotspot.legal import Agreement
 from hotspot.place import LoginWay
 from sessions.offers import Wanted
 from sessions.tickets import TICKET_LIFE, make_ticket
-from sessions.visit import Visit, VisitState, hash_page_token, new_page_token
+from sessions.visit import INTERIM_SECONDS, Visit, VisitState, hash_page_token, new_page_token
 
 # How long a guest who was refused at the gateway is told why.
 REFUSAL_IS_FRESH = timedelta(minutes=15)
@@ -42,25 +44,26 @@ def ask(
         raise ValueError("neither a voucher nor a free pass is wanted")
     token = new_page_token()
     site_id, expires_at = wanted.located.site.id, (now + TICKET_LIFE).replace(microsecond=0)
-    visit = Visit(
-        handle=new_public_id(),
-        site_id=site_id,
-        nas_id=nas_id,
-        pass_id=article_id,
-        voucher_id=wanted.voucher.id if wanted.voucher else None,
-        way=way,
-        state=VisitState.ASKED,
-        device=wanted.device,
-        swaps=wanted.swaps,
-        terms_id=agreement.terms_id,
-        prices_id=agreement.prices_id,
-        ticket_expires_at=expires_at,
-        page_token=hash_page_token(keyring, token),
-        asked_at=now,
-    )
-    session.add(visit)
-    session.flush()
-    return Asked(visit.handle, make_ticket(keyring, visit.handle, nas_id, site_id, expires_at), token)
+    handle = new_public_id()
+    row = {
+        "handle": handle,
+        "site_id": site_id,
+        "nas_id": nas_id,
+        "pass_id": article_id,
+        "voucher_id": wanted.voucher.id if wanted.voucher else None,
+        "way": way,
+        "state": VisitState.ASKED,
+        "device": wanted.device,
+        "swaps": wanted.swaps,
+        "terms_id": agreement.terms_id,
+        "prices_id": agreement.prices_id,
+        "ticket_expires_at": expires_at,
+        "page_token": hash_page_token(keyring, token),
+        "interim_seconds": INTERIM_SECONDS,
+        "asked_at": now,
+    }
+    bulk.insert(session, cast(Table, Visit.__table__), tuple(row), [tuple(row.values())])
+    return Asked(handle, make_ticket(keyring, handle, nas_id, site_id, expires_at), token)
 
 
 def find_by_page_token(session: Session, keyring: Keyring, token: str) -> Visit | None:

@@ -35,9 +35,9 @@ class NotExtended(enum.Enum):
 
 
 def extend(
-    session: Session, directory: Directory, visit: Visit, voucher: Voucher, now: datetime
+    session: Session, directory: Directory, visit: Visit, voucher_id: int, now: datetime
 ) -> Refused | NotExtended | None:
-    """Let `voucher` follow the one that a visit runs on, and have the NAS told; None when that is done.
+    """Let a voucher follow the one that a visit runs on, and have the NAS told; None when that is done.
 
     Nothing of the first is lost, and the clock of the second starts with its turn.
     """
@@ -45,25 +45,25 @@ def extend(
     if site is None or visit.voucher_id is None or visit.device is None or not visit.runs:
         raise ValueError("only a visit that runs can be extended")
     # Race: of two that extend one visit at once the second sees the first.
-    lock_vouchers(session, {visit.voucher_id, voucher.id})
+    lock_vouchers(session, {visit.voucher_id, voucher_id})
     chains = Chains(session, [visit.device], now)
     behind = chains.ids_behind(visit.voucher_id, visit.device)
-    if voucher.id in (visit.voucher_id, *behind):
+    if voucher_id in (visit.voucher_id, *behind):
         return NotExtended.USED_HERE
     if len(behind) >= MOST_FOLLOWERS:
         return NotExtended.TOO_MANY
-    accounts = accounts_by_id(session, {visit.voucher_id, voucher.id}, now)
-    fresh, own = accounts[voucher.id], accounts[visit.voucher_id]
+    accounts = accounts_by_id(session, {visit.voucher_id, voucher_id}, now)
+    fresh, own = accounts[voucher_id], accounts[visit.voucher_id]
     limits = limits_of(own.facts, own.usage, site, now, least_seconds=1)
     begins = turn(extended(limits, chains.behind(visit), site, now), now) if isinstance(limits, Granted) else now
     if isinstance(_decide(fresh, visit.device, site, begins), Refused):
         answer = _decide(fresh, visit.device, site, now)
         return answer if isinstance(answer, Refused) else NotExtended.ENDS_BEFORE
     last = (visit.voucher_id, *behind)[-1]
-    session.add(Extension(voucher_id=last, device=visit.device, next_voucher_id=voucher.id, asked_at=now, told_at=now))
+    session.add(Extension(voucher_id=last, device=visit.device, next_voucher_id=voucher_id, asked_at=now, told_at=now))
     session.flush()
     if _comes_by_mac(directory, visit.nas_id):
-        promise(session, voucher.id, visit.device, agreed(session, visit.voucher_id, visit.device), now)
+        promise(session, voucher_id, visit.device, agreed(session, visit.voucher_id, visit.device), now)
     change_limits(session, visit.voucher_id, now)
     return None
 

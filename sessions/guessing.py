@@ -80,15 +80,13 @@ def a_try(located: Located, device: str | None, code: Code) -> Try:
     return Try(located, device, code, tuple(counted))
 
 
-def hold_up(session: Session, keyring: Keyring, tries: Sequence[Try], now: datetime) -> list[Refused | None]:
-    """For each try why its code is not looked up, or None; one query, and a second one while somebody guesses."""
-    return ask_hold_up(session, keyring, tries, now)()
-
-
 def ask_hold_up(
     session: Session, keyring: Keyring, tries: Sequence[Try], now: datetime
 ) -> Callable[[], list[Refused | None]]:
-    """Ask what `hold_up` returns; whoever calls what is returned has it."""
+    """Ask for each try why its code is not looked up, or None; whoever calls what is returned has it.
+
+    One query, and a second one while somebody guesses.
+    """
     reached = limits.ask_reached(session, keyring, {one for each in tries for one in each.counters}, now)
     return lambda: _held_up(session, keyring, tries, reached(), now)
 

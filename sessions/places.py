@@ -19,7 +19,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hotspot import bulk
-from hotspot.bulk import Query
+from hotspot.bulk import Asked, Query
 from hotspot.directory import Located
 from hotspot.place import AccessPoint
 from sessions.visit import Visit, is_counted
@@ -110,6 +110,11 @@ def _count_by(column: InstrumentedAttribute[int] | InstrumentedAttribute[int | N
 
 
 _COUNTS = {"access point": _count_by(Visit.access_point_id), "site": _count_by(Visit.site_id)}
+
+
+def ask_guests(session: Session, pool: Pool) -> Asked:
+    """Ask how many hold a place, without holding it: a row with the pool's id and their number, or none."""
+    return _COUNTS[pool.counted_by].ask(session, ids=[pool.id])
 
 
 class HeldPlaces:

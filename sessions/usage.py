@@ -88,6 +88,7 @@ _FACTS = (
 )
 _VOUCHER = (Voucher.id, Voucher.code_hash, Voucher.pass_id, *(getattr(Voucher, name) for name in (*_FACTS, *_TERMS)))
 _BY_ID = Query(lambda is_in: select(*_VOUCHER).where(is_in(Voucher.id, "ids")))
+_BY_CODE = Query(lambda is_in: select(*_VOUCHER).where(is_in(Voucher.code_hash, "hashes")))
 
 
 def _held(build: Callable[[IsIn], ColumnElement[bool]]) -> Query:
@@ -108,6 +109,16 @@ def ask_to_hold(session: Session, ids: Collection[int], hashes: Collection[bytes
     if hashes:
         return _HELD_BY_CODE.ask(session, hashes=hashes)
     return _HELD_BY_ID.ask(session, ids=ids) if ids else nothing_asked()
+
+
+def ask_by_code(session: Session, hashes: Collection[bytes]) -> Asked:
+    """Ask for the voucher with one of these code hashes, without holding it."""
+    return _BY_CODE.ask(session, hashes=hashes)
+
+
+def accounts_of(session: Session, asked: Asked, now: datetime) -> list[Account]:
+    """The accounts of the vouchers that were asked for; one further query where any of them was ever used."""
+    return list(_accounts(session, asked.rows(), now).values())
 
 
 def held_accounts(session: Session, held: Asked, now: datetime) -> tuple[dict[int, Account], dict[bytes, int]]:

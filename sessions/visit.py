@@ -100,6 +100,10 @@ def _index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     return Index(name, *columns, unique=unique, sqlite_where=sqlite_where, postgresql_where=text(where))
 
 
+# Until an Access-Accept says how often to account.
+INTERIM_SECONDS = 300
+
+
 class Visit(Base):
     """One device on one voucher at one site.
 
@@ -138,7 +142,7 @@ class Visit(Base):
     ticket_expires_at: Mapped[datetime | None]
     page_token: Mapped[bytes | None] = mapped_column(LargeBinary(HASH_OCTETS))
     refusal: Mapped[str | None] = mapped_column(String(32))
-    interim_seconds: Mapped[int] = mapped_column(Integer, default=300)
+    interim_seconds: Mapped[int] = mapped_column(Integer, default=INTERIM_SECONDS)
     # Whether its voucher can be used up, so that each report has to be weighed.
     is_metered: Mapped[bool] = mapped_column(default=False, server_default=false())
     asked_at: Mapped[datetime]

@@ -4,6 +4,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from hotspot.directory import NasRecord
 from hotspot.legal import NOTHING_AGREED
@@ -13,12 +14,12 @@ from sessions.offers import Wanted
 from sessions.orders import Answer, Order
 from sessions.outbox import claim, settle
 from sessions.tickets import TICKET_LIFE
+from sessions.usage import Account, accounts_by_id
 from sessions.visit import Disconnect, Outcome, VisitState, hash_device
 from tests import factories
 from tests.sessions.world import World
 from vouchers.admission import Reason
 from vouchers.passes import Pass
-from vouchers.voucher import Voucher
 
 PHONE, NEIGHBOUR = factories.a_mac(1), factories.a_mac(2)
 
@@ -33,12 +34,17 @@ def ask(
 ) -> str:
     """What the portal does for PHONE; returns the handle."""
     with world.database.write() as session:
-        voucher = session.get_one(Voucher, world.voucher_id(code)) if code else None
+        voucher = _account(session, world, code) if code else None
         wanted = Wanted(factories.located(world.directory, world.place.access_point), None, voucher, free)
         nas = nas or factories.nas_of(world.directory, world.place.nas)
         return ask_for_device(
             session, world.keyring, wanted, nas, PHONE, NOTHING_AGREED, world.now, proved=proved
         ).handle
+
+
+def _account(session: Session, world: World, code: str) -> Account:
+    voucher_id = world.voucher_id(code)
+    return accounts_by_id(session, {voucher_id}, world.now)[voucher_id]
 
 
 def orders(world: World) -> tuple[Order, ...]:

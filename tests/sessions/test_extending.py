@@ -28,7 +28,7 @@ def follow(world: World, handle: str, code: str) -> Refused | NotExtended | None
     voucher_id = world.voucher_id(code)
     with world.database.write() as session:
         visit = session.scalars(select(Visit).where(Visit.handle == handle)).one()
-        return extend(session, world.directory, visit, session.get_one(Voucher, voucher_id), world.now)
+        return extend(session, world.directory, visit, voucher_id, world.now)
 
 
 def told_limits(world: World) -> list[NewLimits]:

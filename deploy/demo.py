@@ -20,7 +20,7 @@ from hotspot.nas import NewNas, add_nas
 from hotspot.people import Role, User, add_user
 from hotspot.place import Customer, LoginWay, Nas, Site, SiteKind, announce_change
 from hotspot.settings import Settings, split_bind
-from vouchers.issuing import issue
+from vouchers.issuing import Order, issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Terms, find_pass
 
@@ -101,7 +101,8 @@ def _lay_out(work: Work, settings: Settings) -> Demo:
     _add_passes(session, customer, now)
     for site in (markt, meadow):
         for slug, count in (("hour", 10), ("day", 5), ("week", 2)):
-            issue(session, COMMAND_LINE, work.keyring, site, find_pass(session, site, slug), count, now, "demo")
+            order = Order(find_pass(session, site, slug), count, "demo")
+            issue(session, COMMAND_LINE, work.keyring, site, order, now)
     _publish_texts(session, settings.operator_name, now)
     demo = Demo(
         nas_id=_NO_ID,

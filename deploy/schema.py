@@ -6,7 +6,7 @@ from typing import Any
 from hotspot import audit, exclusions, keys, legal, limits, looks, opening, people, place, traffic  # noqa: F401
 from hotspot.database import Base
 from sessions import agreements, connection_log, doubles, extensions, guessing, heartbeat, visit  # noqa: F401
-from vouchers import offer, passes, voucher  # noqa: F401
+from vouchers import deeds, offer, once, passes, presets, voucher  # noqa: F401
 
 METADATA = Base.metadata
 

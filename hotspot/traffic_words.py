@@ -74,6 +74,7 @@ _WORDS: dict[str, Words] = {
     "closed": Words("A guest outside the site's opening hours.", "surfpass site hours show."),
     "other-site": Words("A voucher of another site.", _GUEST),
     "revoked": Words("A voucher that was cancelled.", _GUEST),
+    "inactive": Words("A voucher that the venue has not switched on.", _GUEST),
     "not-yet-valid": Words("A voucher that was used before its time.", _GUEST),
     "expired": Words("A voucher that was not used in time.", _GUEST),
     "over": Words("A voucher whose time is over.", _GUEST),

@@ -91,6 +91,11 @@ REFUSALS: dict[Reason, Words] = {
         _l("Please ask the staff: they can give you another one."),
         about_code=True,
     ),
+    Reason.INACTIVE: Words(
+        _l("This voucher is not switched on"),
+        _l("Please show it to the staff: they can switch it on."),
+        about_code=True,
+    ),
     Reason.NOT_YET_VALID: Words(
         _l("This voucher is not valid yet"),
         _l("Please try again when its time has come. You lose nothing by waiting."),

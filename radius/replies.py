@@ -40,6 +40,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.CLOSED: "The hotspot is closed now.",
     Reason.OTHER_SITE: "This Surf Pass is for another place.",
     Reason.REVOKED: "This Surf Pass was cancelled: please ask where you got it.",
+    Reason.INACTIVE: "This Surf Pass is not switched on: please ask where you got it.",
     Reason.NOT_YET_VALID: "This Surf Pass is not valid yet.",
     Reason.EXPIRED: "This Surf Pass was not used in time and has expired.",
     Reason.OVER: "The time of this Surf Pass is over.",

@@ -1,5 +1,6 @@
 """Ending visits on purpose: a revoked voucher, a guest who logs out."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_
@@ -13,12 +14,12 @@ from sessions.outbox import ask_disconnect_ids
 from sessions.visit import CloseCause, Visit, VisitState
 
 
-def end_visits(session: Session, voucher_id: int, cause: CloseCause, now: datetime) -> int:
-    """Have the NAS end all running visits of a voucher; each keeps its place until it does. Returns how many.
+def end_visits(session: Session, voucher_ids: Collection[int], cause: CloseCause, now: datetime) -> int:
+    """Have the NAS end all running visits of vouchers; each keeps its place until it does. Returns how many.
 
     What is still only asked for is closed at once: its ticket must not work any more.
     """
-    visits = _held(session, Visit.voucher_id == voucher_id)
+    visits = _held(session, Visit.voucher_id.in_(voucher_ids))
     running = [visit for visit in visits if visit.runs]
     ask_disconnect_ids(session, [(visit.id, visit.nas_id) for visit in running], cause, now)
     asked = [visit for visit in visits if visit.state is VisitState.ASKED]

@@ -22,6 +22,8 @@ from sessions.held import HeldLeg, HeldVisit, hold_free, legs_of, write_visits
 from sessions.reservations import ACCOUNTING_GRACE
 from sessions.settling import settle
 from sessions.visit import CloseCause, Visit, VisitState, VoucherDevice, is_counted, not_heard_since
+from vouchers.changing import forget_deeds
+from vouchers.once import forget_requests
 from vouchers.voucher import Voucher
 
 # What a running visit needs of its guest's identity goes this soon after it closes ...
@@ -34,6 +36,8 @@ ASKED_VISITS_LIVE = timedelta(minutes=30)
 DEVICES_LIVE = timedelta(days=14)
 # Late Stops of yesterday still find yesterday's key.
 DAY_KEYS_OUTLIVE_DAY = timedelta(hours=1)
+# Nobody repeats a request to issue vouchers after so long.
+REQUESTS_LIVE = timedelta(days=30)
 # This many missed accounting intervals are silence.
 SILENT_INTERVALS = 3
 # Accounting intervals in seconds; a visit is treated as the next longer one of these.
@@ -94,6 +98,8 @@ def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
     guessing.forget_old(session, now)
     traffic.forget_old(session, now)
     forget_old_secrets(session, now)
+    forget_deeds(session, now)
+    forget_requests(session, now - REQUESTS_LIVE)
     return done
 
 

@@ -4,10 +4,10 @@ Several processes take from it. A claim moves `due_at` to the end of the sender'
 takes the row meanwhile, and a sender that dies leaves it due again. What the network said comes back through `settle`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from hotspot.bulk import upsert
@@ -24,6 +24,8 @@ LONGEST_PAUSE_SECONDS = 60
 # A NAS that is silent must not fill the senders, nor use up the 256 Identifiers of its address.
 MOST_PER_NAS = 100
 MOST_AT_ONCE = 1000
+# SQLite takes 32,766 variables in a statement.
+_MOST_VOUCHERS = 5000
 
 # What at most one order of a kind may do for a visit: wait.
 _KEY, _WAITS = (Disconnect.visit_id, Disconnect.kind), Disconnect.done_at.is_(None)
@@ -49,8 +51,22 @@ def change_limits(session: Session, voucher_id: int, now: datetime, except_handl
 
     For all makes: which of them take a CoA-Request, the sender knows.
     """
-    running = select(Visit.id, Visit.nas_id, Visit.handle).where(Visit.voucher_id == voucher_id, Visit.runs)
-    visits = [(visit_id, nas_id) for visit_id, nas_id, handle in session.execute(running) if handle != except_handle]
+    return change_limits_of(session, [voucher_id], now, except_handle)
+
+
+def change_limits_of(
+    session: Session, voucher_ids: Sequence[int], now: datetime, except_handle: str | None = None
+) -> int:
+    """The same for many vouchers, in two statements for every few thousand."""
+    told = 0
+    for start in range(0, len(voucher_ids), _MOST_VOUCHERS):
+        some = Visit.voucher_id.in_(voucher_ids[start : start + _MOST_VOUCHERS])
+        rows = session.execute(select(Visit.id, Visit.nas_id, Visit.handle).where(some, Visit.runs))
+        told += _change_limits(session, [(id, nas_id) for id, nas_id, handle in rows if handle != except_handle], now)
+    return told
+
+
+def _change_limits(session: Session, visits: Collection[tuple[int, int]], now: datetime) -> int:
     if visits:
         shared = {"kind": OrderKind.COA, "created_at": now, "due_at": now, "attempts": 0}
         rows = [{"visit_id": visit_id, "nas_id": nas_id, **shared} for visit_id, nas_id in sorted(visits)]
@@ -59,6 +75,16 @@ def change_limits(session: Session, voucher_id: int, now: datetime, except_handl
         anew = {name: fresh.excluded[name] for name in ("created_at", "due_at", "attempts")}
         session.execute(fresh.on_conflict_do_update(index_elements=_KEY, index_where=_WAITS, set_=anew))
     return len(visits)
+
+
+def withdraw_disconnects(session: Session, voucher_ids: Collection[int], cause: CloseCause) -> None:
+    """Take back what gateways were to be told of vouchers' visits for a cause, where they were not asked yet."""
+    visits = select(Visit.id).where(Visit.voucher_id.in_(voucher_ids), Visit.runs)
+    waits = and_(Disconnect.kind == OrderKind.DISCONNECT, Disconnect.done_at.is_(None), Disconnect.cause == cause)
+    session.execute(
+        delete(Disconnect).where(waits, Disconnect.attempts == 0, Disconnect.visit_id.in_(visits)),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def has_due(session: Session, now: datetime) -> bool:

@@ -24,6 +24,8 @@ PAGE = 500
 # The device and the site of a running visit: its unique index, and the order in which all are looked at.
 Key = tuple[bytes, int]
 FIRST: Key = (b"", 0)
+# Staff have taken the voucher back.
+_WITHDRAWN = (Reason.REVOKED, Reason.INACTIVE)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def find_refused(
         device = DeviceFacts(visit.device, returns=True)
         decision = decide(account.facts, account.usage, device, place, now, least_seconds=1)
         if isinstance(decision, Refused) and decision.reason is not Reason.IN_USE:
-            cause = CloseCause.REVOKED if decision.reason is Reason.REVOKED else CloseCause.OVER
+            cause = CloseCause.REVOKED if decision.reason in _WITHDRAWN else CloseCause.OVER
             (spent if decision.reason in SPENT else refused.setdefault(cause, [])).append(visit)
     goes_on = extended_of(session, spent)
     if over := [visit for visit in spent if (visit.voucher_id, visit.device) not in goes_on]:
@@ -80,7 +82,7 @@ def find_over(session: Session, directory: Directory, after: Key, now: datetime)
     Nearly all of them run on, so that they are only read; `end_over` is for the others.
     """
     ended = or_(
-        *(Voucher.ends_at <= now, Voucher.revoked_at.is_not(None), Voucher.clock == Clock.ONLINE),
+        *(Voucher.ends_at <= now, Voucher.revoked_at.is_not(None), Voucher.inactive, Voucher.clock == Clock.ONLINE),
         Visit.site_id.in_(directory.closed_sites(now)),
         Visit.device.in_(directory.excluded_devices),
     )

@@ -48,7 +48,7 @@ def _status(directory: Directory, account: Account, now: datetime) -> VoucherSta
     limits = limits_of(facts, usage, site, when, least_seconds=1) if site else None
     gives = limits if isinstance(limits, Granted) else None
     return VoucherStatus(
-        state=_state(facts, gives),
+        state=_state(facts, gives, now),
         octets_used=usage.octets,
         octets_left=gives.octets_left if gives else 0,
         seconds_used=usage.seconds,
@@ -57,12 +57,16 @@ def _status(directory: Directory, account: Account, now: datetime) -> VoucherSta
     )
 
 
-def _state(voucher: VoucherFacts, gives: Granted | None) -> VoucherState:
+def _state(voucher: VoucherFacts, gives: Granted | None, now: datetime) -> VoucherState:
     if voucher.revoked:
         return VoucherState.REVOKED
+    if voucher.inactive:
+        return VoucherState.INACTIVE
     if gives is None:
         return VoucherState.OVER
-    return VoucherState.IN_USE if voucher.first_used_at else VoucherState.UNUSED
+    if voucher.first_used_at:
+        return VoucherState.IN_USE
+    return VoucherState.NOT_YET_VALID if voucher.good_from and now < voucher.good_from else VoucherState.UNUSED
 
 
 def _limited(seconds: int) -> int | None:

@@ -57,6 +57,7 @@ def voucher_facts(voucher: Voucher) -> VoucherFacts:
         ends_at=voucher.ends_at,
         revoked=voucher.revoked_at is not None,
         good_from=voucher.good_from,
+        inactive=voucher.inactive,
     )
 
 
@@ -84,7 +85,7 @@ def lock_vouchers(session: Session, ids: Collection[int]) -> list[Voucher]:
 _TERMS = ("clock", "minutes", "until", "megabytes", "down_kbit", "up_kbit", "devices", "replace", "free")
 _FACTS = (
     *("site_id", "good_from", "good_until", "first_used_at", "ends_at", "revoked_at"),
-    *("settled_octets", "settled_seconds"),
+    *("settled_octets", "settled_seconds", "inactive"),
 )
 _VOUCHER = (Voucher.id, Voucher.code_hash, Voucher.pass_id, *(getattr(Voucher, name) for name in (*_FACTS, *_TERMS)))
 _BY_ID = Query(lambda is_in: select(*_VOUCHER).where(is_in(Voucher.id, "ids")))
@@ -142,10 +143,11 @@ def load_accounts(session: Session, vouchers: Iterable[Voucher], now: datetime) 
 def _accounts(session: Session, rows: Iterable[tuple[Any, ...]], now: datetime) -> dict[int, Account]:
     accounts = {}
     for row in rows:
-        voucher_id, _hash, pass_id, site_id, good_from, good_until, first_used_at, ends_at, *rest = row[:11]
-        revoked_at, octets, seconds = rest
+        voucher_id, _hash, pass_id, site_id, good_from, good_until, first_used_at, ends_at, *rest = row[:12]
+        revoked_at, octets, seconds, inactive = rest
         revoked = revoked_at is not None
-        facts = VoucherFacts(site_id, _terms(*row[11:]), good_until, first_used_at, ends_at, revoked, good_from)
+        terms = _terms(*row[12:])
+        facts = VoucherFacts(site_id, terms, good_until, first_used_at, ends_at, revoked, good_from, inactive)
         accounts[voucher_id] = Account(voucher_id, pass_id, facts, octets, seconds)
     # Whatever was never used has no visits that count.
     _add_visits(session, {id: one for id, one in accounts.items() if one.facts.first_used_at}, now)

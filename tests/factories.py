@@ -15,10 +15,12 @@ from hotspot.mac import Mac
 from hotspot.nas import NewNas, add_nas
 from hotspot.people import Role, User, add_user
 from hotspot.place import AccessPoint, Customer, LoginWay, Nas, Site, SiteKind
+from sessions.desk import by_ids, revoke_vouchers
 from sessions.login import Login
-from vouchers.issuing import Issued, issue
+from vouchers.issuing import Issued, Order, issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Pass, Terms
+from vouchers.voucher import Voucher
 
 EARLIER = datetime(2026, 6, 1, 8, 0, tzinfo=UTC)
 SECRET = "a RADIUS secret"
@@ -140,7 +142,13 @@ def some_vouchers(
     session: Session, keyring: Keyring, site: Site, article: Pass, count: int = 1, *, now: datetime = EARLIER
 ) -> list[Issued]:
     """Vouchers of a pass, issued at a site."""
-    return issue(session, COMMAND_LINE, keyring, site, article, count, now)
+    return issue(session, COMMAND_LINE, keyring, site, Order(article, count), now)
+
+
+def revoke(session: Session, voucher: Voucher, now: datetime = EARLIER) -> None:
+    """Revoke a voucher and end its visits, as staff do."""
+    session.flush()
+    revoke_vouchers(session, COMMAND_LINE, session.get_one(Site, voucher.site_id), by_ids([voucher.id]), now)
 
 
 def a_user(

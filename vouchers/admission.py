@@ -28,6 +28,7 @@ class Reason(enum.StrEnum):
     CLOSED = "closed"
     OTHER_SITE = "other-site"
     REVOKED = "revoked"
+    INACTIVE = "inactive"
     NOT_YET_VALID = "not-yet-valid"
     EXPIRED = "expired"
     OVER = "over"
@@ -50,7 +51,7 @@ class Reason(enum.StrEnum):
 class VoucherFacts:
     """A voucher as it stands; `ends_at` is None until first use, and for a pass that counts minutes online.
 
-    `good_from` is None where it may be used from the start.
+    `good_from` is None where it may be used from the start. An `inactive` one lies printed in a drawer, or is lost.
     """
 
     site_id: int
@@ -60,6 +61,7 @@ class VoucherFacts:
     ends_at: datetime | None = None
     revoked: bool = False
     good_from: datetime | None = None
+    inactive: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,8 @@ def limits_of(
         return Refused(Reason.OTHER_SITE)
     if voucher.revoked:
         return Refused(Reason.REVOKED)
+    if voucher.inactive:
+        return Refused(Reason.INACTIVE)
     if voucher.first_used_at is None:
         if voucher.good_from and now < voucher.good_from:
             return Refused(Reason.NOT_YET_VALID, moment=voucher.good_from)

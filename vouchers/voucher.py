@@ -3,7 +3,7 @@
 import enum
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotspot import people  # noqa: F401 - the table that issued_by refers to
@@ -20,6 +20,8 @@ class VoucherState(enum.StrEnum):
     IN_USE = "in-use"
     OVER = "over"
     REVOKED = "revoked"
+    INACTIVE = "inactive"
+    NOT_YET_VALID = "not-yet-valid"
 
 
 SERIAL_DIGITS = 9
@@ -27,8 +29,17 @@ SERIAL_DIGITS = 9
 _is_free = text("free_day IS NOT NULL")
 
 
+def _some(name: str, *columns: str, where: str, sqlite_where: str = "") -> Index:
+    """An index of the few vouchers that a list of one state asks for."""
+    return Index(name, *columns, sqlite_where=text(sqlite_where or where), postgresql_where=text(where))
+
+
 class Batch(Identified, Base):
-    """Vouchers issued together."""
+    """Vouchers issued together: `issued` of `count` so far, and no more once it is cancelled.
+
+    `inactive` stock is not to be used yet, or no more. `good_days` is set where the time to use it first counts from the day
+    it is switched on.
+    """
 
     __tablename__ = "batch"
 
@@ -38,6 +49,16 @@ class Batch(Identified, Base):
     note: Mapped[str] = mapped_column(String(200))
     issued_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     issued_at: Mapped[datetime]
+    issued: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    cancelled_at: Mapped[datetime | None]
+    inactive: Mapped[bool] = mapped_column(default=False, server_default=false())
+    good_days: Mapped[int | None] = mapped_column(Integer)
+    activated_at: Mapped[datetime | None]
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether some of its vouchers are still to be issued."""
+        return self.issued < self.count and self.cancelled_at is None
 
 
 class Voucher(Identified, TermsColumns, Base):
@@ -48,6 +69,12 @@ class Voucher(Identified, TermsColumns, Base):
         UniqueConstraint("site_id", "pass_id", "free_device", "free_day", "free_round"),
         Index("ix_voucher_site_id_id", "site_id", "id"),
         Index("ix_voucher_free_day", "free_day", postgresql_where=_is_free, sqlite_where=_is_free),
+        _some("ix_voucher_unused", "site_id", "good_until",
+              where="first_used_at IS NULL AND revoked_at IS NULL AND serial IS NOT NULL"),
+        _some("ix_voucher_used", "site_id", "ends_at", where="first_used_at IS NOT NULL AND serial IS NOT NULL"),
+        _some("ix_voucher_revoked", "site_id", "id", where="revoked_at IS NOT NULL"),
+        _some("ix_voucher_inactive", "site_id", "id", where="inactive", sqlite_where="inactive = 1"),
+        _some("ix_voucher_noted", "site_id", "id", where="note <> ''"),
     )  # fmt: skip
 
     serial: Mapped[str | None] = mapped_column(String(12), unique=True)
@@ -67,6 +94,10 @@ class Voucher(Identified, TermsColumns, Base):
     revoked_at: Mapped[datetime | None]
     settled_octets: Mapped[int] = mapped_column(BigInteger, default=0)
     settled_seconds: Mapped[int] = mapped_column(BigInteger, default=0)
+    note: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    inactive: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # How often staff have changed it: what was done can be undone as long as this stands where that left it.
+    changes: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
 
 def clear_code(keyring: Keyring, voucher: Voucher) -> Code | None:

@@ -15,12 +15,10 @@ from hotspot.audit import COMMAND_LINE
 from hotspot.directory import load_directory
 from hotspot.enrolment import find_site
 from hotspot.place import Site
-from sessions.endings import end_visits
+from sessions.desk import by_ids, revoke_vouchers, running_devices
 from sessions.status import VoucherStatus, voucher_status, voucher_statuses
-from sessions.visit import CloseCause
-from vouchers.changing import revoke
 from vouchers.finding import find_voucher, list_vouchers
-from vouchers.issuing import issue
+from vouchers.issuing import Order, issue
 from vouchers.passes import Pass, find_pass
 from vouchers.voucher import Voucher
 
@@ -58,7 +56,8 @@ def issue_(
         site = find_site(work.session, slug)
         article = find_pass(work.session, site, slug_of_pass)
         start = in_zone(good_from, ZoneInfo(site.timezone)).astimezone(UTC) if good_from else None
-        issued = issue(work.session, COMMAND_LINE, work.keyring, site, article, count, work.now, note, start)
+        order = Order(article, count, note, good_from=start)
+        issued = issue(work.session, COMMAND_LINE, work.keyring, site, order, work.now)
         rows: list[Shown] = [
             {
                 "code": one.code.printed,
@@ -151,12 +150,12 @@ def revoke_(installation: Installation, code_or_serial: str, form: str) -> None:
     """Make a voucher worthless, and end the visits that run on it."""
     with installation.write() as work:
         found = find_voucher(work.session, work.keyring, code_or_serial)
-        customer_id = work.session.get_one(Site, found.site_id).customer_id
-        revoke(work.session, COMMAND_LINE, found, customer_id, work.now)
-        ended = end_visits(work.session, found.id, CloseCause.REVOKED, work.now)
+        serial, ended = found.serial, running_devices(work.session, found.id)
+        site = work.session.get_one(Site, found.site_id)
+        revoke_vouchers(work.session, COMMAND_LINE, site, by_ids([found.id]), work.now)
     if form == "json":
-        print_one({"serial": found.serial, "state": "revoked", "visits_to_end": ended}, form)
+        print_one({"serial": serial, "state": "revoked", "visits_to_end": ended}, form)
     else:
-        click.echo(f"Voucher {found.serial} is revoked; running visits: {ended}.")
+        click.echo(f"Voucher {serial} is revoked; running visits: {ended}.")
         if ended:
             click.echo("They are disconnected within seconds where the gateway allows it.")

@@ -27,6 +27,8 @@ from vouchers.voucher import Batch, Voucher, VoucherState, clear_code
 # A part is what one page shows and one print job holds.
 PART = 500
 CARDS_ON_A_SHEET = 8
+# What can be handed out now or later.
+PRINTABLE = (VoucherState.UNUSED, VoucherState.INACTIVE, VoucherState.NOT_YET_VALID)
 CARD_LANGUAGES = ("de", "en")
 # Paper outlives the day: measured from then, no date is written as "today" or "tomorrow".
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -161,7 +163,7 @@ def _load(session: Session, portal: Portal, batch_id: str, part: int) -> _Loaded
 
 
 def _code(portal: Portal, voucher: Voucher, state: VoucherState) -> Code | None:
-    return clear_code(portal.keyring, voucher) if state is VoucherState.UNUSED else None
+    return clear_code(portal.keyring, voucher) if state in PRINTABLE else None
 
 
 def _head(loaded: _Loaded, now: datetime) -> BatchHead:

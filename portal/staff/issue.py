@@ -24,7 +24,7 @@ from portal.staff.desk import SiteCard, card
 from portal.staff.user import signed_in
 from sessions.occupancy import guests_now
 from vouchers.finding import count_vouchers
-from vouchers.issuing import issue
+from vouchers.issuing import Order, issue
 from vouchers.passes import Pass, passes_at
 from vouchers.stock import BatchStock, latest_batches
 from vouchers.voucher import Batch
@@ -104,7 +104,7 @@ def _issue(site_id: str, form: IssueForm) -> str:
         if article is None:
             abort(404)
         actor, note = Actor(user.id), form.note.data or ""
-        issued = issue(session, actor, portal.keyring, place, article, form.count.data, portal.clock(), note)
+        issued = issue(session, actor, portal.keyring, place, Order(article, form.count.data, note), portal.clock())
         return session.get_one(Batch, issued[0].voucher.batch_id).public_id
 
 

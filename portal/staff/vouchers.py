@@ -17,16 +17,14 @@ from portal.languages import link_languages_to
 from portal.staff import wording
 from portal.staff.user import signed_in
 from portal.staff.wording import StateWords
-from sessions.endings import end_visits
+from sessions.desk import by_ids, revoke_vouchers
 from sessions.status import voucher_status, voucher_statuses
-from sessions.visit import CloseCause
-from vouchers.changing import revoke
 from vouchers.finding import list_vouchers
 from vouchers.stock import batches_by_id
 from vouchers.voucher import Batch, Voucher, VoucherState
 
 PAGE = 50
-_REVOCABLE = (VoucherState.UNUSED, VoucherState.IN_USE)
+_REVOCABLE = tuple(state for state in VoucherState if state not in (VoucherState.OVER, VoucherState.REVOKED))
 
 
 @dataclass(frozen=True)
@@ -99,14 +97,13 @@ def revoke_voucher(voucher_id: str) -> Response:
     now = portal.clock()
     with portal.database.write() as session:
         found = gate.find(session, user, Voucher, voucher_id)
-        place = session.get_one(Site, found.site_id)
-        revoke(session, Actor(user.id), found, place.customer_id, now)
-        end_visits(session, found.id, CloseCause.REVOKED, now)
+        serial, place = found.serial, session.get_one(Site, found.site_id)
+        revoke_vouchers(session, Actor(user.id), place, by_ids([found.id]), now)
     flash(
         _(
             "Voucher %(serial)s is revoked: new sign-ins with it have stopped. Whoever is online with it is disconnected "
             "within seconds where the gateway allows it.",
-            serial=found.serial,
+            serial=serial,
         ),
         "good",
     )

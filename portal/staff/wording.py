@@ -24,6 +24,8 @@ STATES = {
     VoucherState.IN_USE: StateWords(_l("in use"), "in-use"),
     VoucherState.OVER: StateWords(_l("over"), "over"),
     VoucherState.REVOKED: StateWords(_l("revoked"), "revoked"),
+    VoucherState.INACTIVE: StateWords(_l("not switched on"), "inactive"),
+    VoucherState.NOT_YET_VALID: StateWords(_l("not yet valid"), "unused"),
 }
 
 # Whether guests can read a legal text.

@@ -14,7 +14,7 @@ from hotspot.nas import NewNas, add_nas
 from hotspot.place import LoginWay, Site, SiteKind
 from hotspot.settings import Settings
 from tests.load.crowd import GATEWAY, NAS_IDENTIFIER, UAM_SECRET, Guest
-from vouchers.issuing import LARGEST_BATCH, issue
+from vouchers.issuing import LARGEST_BATCH, Order, issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Pass, Terms
 
@@ -69,7 +69,7 @@ def issue_codes(
         with database.write() as session:
             site, article = session.get_one(Site, site_id), session.get_one(Pass, pass_id)
             number = min(LARGEST_BATCH, count - len(codes))
-            codes += [one.code.value for one in issue(session, COMMAND_LINE, keyring, site, article, number, now)]
+            codes += [one.code.value for one in issue(session, COMMAND_LINE, keyring, site, Order(article, number), now)]
     return codes
 
 

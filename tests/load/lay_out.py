@@ -17,7 +17,7 @@ from hotspot.mac import Mac
 from hotspot.nas import NewNas, add_nas
 from hotspot.place import LoginWay, Site, SiteKind
 from hotspot.settings import Settings, load_settings
-from vouchers.issuing import LARGEST_BATCH, issue
+from vouchers.issuing import LARGEST_BATCH, Order, issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Pass, Terms
 
@@ -58,7 +58,7 @@ def _enrol(database: Database, keyring: Keyring, macs: list[Mac]) -> tuple[int, 
 def _issue(database: Database, keyring: Keyring, site_id: int, pass_id: int, count: int) -> list[str]:
     with database.write() as session:
         site, article = session.get_one(Site, site_id), session.get_one(Pass, pass_id)
-        return [one.code.value for one in issue(session, COMMAND_LINE, keyring, site, article, count, utc_now())]
+        return [one.code.value for one in issue(session, COMMAND_LINE, keyring, site, Order(article, count), utc_now())]
 
 
 def main() -> None:

@@ -20,11 +20,10 @@ from portal.wording import CLOSINGS, FAILURES, PROBLEMS, REFUSALS, SAMPLE_CODE, 
 from sessions.endings import log_out
 from sessions.visit import CloseCause, Visit
 from tests.conftest import NOON
-from tests.factories import a_mac, a_pass, directory, some_vouchers
+from tests.factories import a_mac, a_pass, directory, revoke, some_vouchers
 from tests.portal.conftest import MovableClock
 from tests.portal.guest import Stage, a_chilli_place, words_of
 from vouchers.admission import Reason, Refused
-from vouchers.changing import revoke
 from vouchers.codes import Code, Mistyped
 from vouchers.voucher import Voucher
 
@@ -141,7 +140,7 @@ def test_a_voucher_of_another_site_is_refused(stage: Stage, database: Database, 
 def test_a_revoked_voucher_is_refused(stage: Stage, database: Database, clock: Clock) -> None:
     with database.write() as session:
         voucher = session.get_one(Voucher, stage.voucher.voucher.id)
-        revoke(session, COMMAND_LINE, voucher, stage.place.customer.id, clock())
+        revoke(session, voucher, clock())
     assert "has been withdrawn" in words_of(stage.phone.log_in(stage.voucher.code.value, stage.terms))
 
 

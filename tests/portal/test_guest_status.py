@@ -208,7 +208,7 @@ def test_a_revoked_voucher_is_no_access_any_more(stage: Stage, clock: MovableClo
     stage.come_online()
     with stage.database.write() as session:
         session.get_one(Voucher, stage.voucher.voucher.id).revoked_at = clock.now
-        end_visits(session, stage.voucher.voucher.id, CloseCause.REVOKED, clock.now)
+        end_visits(session, [stage.voucher.voucher.id], CloseCause.REVOKED, clock.now)
     stage.close_visits(CloseCause.REVOKED)
     assert "has been withdrawn" in words_of(stage.phone.get(own_address(stage)))
 

@@ -10,24 +10,21 @@ from sqlalchemy import select
 
 from deploy.housekeeper import do_round
 from hotspot import limits
-from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.legal import NOTHING_AGREED
 from hotspot.limits import Counted, Limit
 from portal.opennds_poll import MOST_ENTRIES
 from sessions.devices import remember
-from sessions.endings import end_visits
 from sessions.heartbeat import Heartbeat
 from sessions.housekeeping import LISTENER
 from sessions.kept import REPORT_SECONDS, TAKEN_WITHIN
 from sessions.outbox import has_due
 from sessions.visit import CloseCause, Disconnect, Leg, Visit, VisitState, VoucherDevice
-from tests.factories import a_pass, directory, some_vouchers
+from tests.factories import a_pass, directory, revoke, some_vouchers
 from tests.portal.conftest import MovableClock
 from tests.portal.guest import Stage, flow_of, words_of
 from tests.portal.opennds import FAS_KEY, GATEWAY, NAME, NETWORK, OpenNds
-from vouchers.changing import revoke
 
 
 class House:
@@ -85,8 +82,7 @@ class House:
         """Withdraw the voucher."""
         with self.stage.database.write() as session:
             voucher = self.stage.voucher.voucher
-            revoke(session, COMMAND_LINE, session.merge(voucher), self.stage.place.customer.id, self.clock())
-            end_visits(session, voucher.id, CloseCause.REVOKED, self.clock())
+            revoke(session, voucher, self.clock())
 
 
 @pytest.fixture

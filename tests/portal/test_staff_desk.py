@@ -7,7 +7,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.limits import Limit
@@ -17,9 +16,19 @@ from sessions.admit import Admitted, admit
 from sessions.doubles import DoubleSighting
 from sessions.guessing import a_try, count
 from sessions.visit import Visit, VisitState
-from tests.factories import Place, a_login, a_pass, a_place, a_site, a_user, directory, located, some_vouchers
+from tests.factories import (
+    Place,
+    a_login,
+    a_pass,
+    a_place,
+    a_site,
+    a_user,
+    directory,
+    located,
+    revoke,
+    some_vouchers,
+)
 from tests.portal.desk import counting_queries, signed_in, words_of
-from vouchers.changing import revoke
 from vouchers.codes import Code
 
 EMAIL = "owner@example.org"
@@ -43,7 +52,7 @@ def test_an_owner_sees_guests_of_places_on_each_access_point_and_the_stock(
         place = a_place(session, keyring, SiteKind.MULTI, access_points=2, capacity=100)
         a_user(session, customer=place.customer, email=EMAIL)
         stock = some_vouchers(session, keyring, place.site, place.article, 5, now=now)
-        revoke(session, COMMAND_LINE, stock[0].voucher, place.customer.id, now)
+        revoke(session, stock[0].voucher, now)
     guests_come(database, keyring, place, 12, now)
 
     page = words_of(signed_in(app, EMAIL).get("/desk"))

@@ -19,7 +19,7 @@ from hotspot.settings import Settings
 from radius.server import RadiusServer
 from radius.sockets import bind
 from tests.radius import wire
-from vouchers.issuing import issue
+from vouchers.issuing import Order, issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Terms
 
@@ -58,7 +58,9 @@ class Pop:
         with self.database.write() as session:
             site = find_site(session, "markt")
             article = add_pass(session, COMMAND_LINE, NewPass(slug, "Pass", terms), site=site, customer=None, now=now)
-            return [one.code.printed for one in issue(session, COMMAND_LINE, self.keyring, site, article, count, now)]
+            return [
+                one.code.printed for one in issue(session, COMMAND_LINE, self.keyring, site, Order(article, count), now)
+            ]
 
     def device(self) -> str:
         """The MAC of a device that nobody else has."""

@@ -32,7 +32,7 @@ from tests.radius.load import SECRET, Guest, Load
 from tests.standby import Cluster
 from vouchers.codes import Code
 from vouchers.finding import code_hashes
-from vouchers.issuing import issue
+from vouchers.issuing import Order, issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Terms
 from vouchers.voucher import Voucher
@@ -223,7 +223,7 @@ def invite(database: Database, keyring: Keyring, count: int) -> list[Guest]:
         add_nas(session, COMMAND_LINE, keyring, nas, None, now)
         article = NewPass("hour", "1 hour", Terms(Clock.FIRST_USE, minutes=60))
         pass_ = add_pass(session, COMMAND_LINE, article, site=site, customer=None, now=now)
-        codes = [one.code.printed for one in issue(session, COMMAND_LINE, keyring, site, pass_, count, now)]
+        codes = [one.code.printed for one in issue(session, COMMAND_LINE, keyring, site, Order(pass_, count), now)]
     guests = []
     for number, code in enumerate(codes):
         stays = number < 2 * PLACES

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from deploy.housekeeper import do_round
 from hotspot import limits
-from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.directory import Directory
 from hotspot.keys import Keyring
@@ -21,7 +20,6 @@ from hotspot.mac import Mac
 from hotspot.place import AccessPoint, LoginWay
 from sessions.accounting import account
 from sessions.admit import Admitted, Outcome, admit
-from sessions.endings import end_visits
 from sessions.heartbeat import beat
 from sessions.housekeeping import LISTENER, Round
 from sessions.login import Login
@@ -32,9 +30,8 @@ from sessions.usage import load_accounts
 from sessions.visit import CloseCause, Disconnect, Leg, OrderKind, Visit, VisitState, hash_device
 from tests import factories
 from tests.conftest import NOON
-from tests.factories import Place
+from tests.factories import Place, revoke
 from vouchers.admission import Reason, Refused, Usage
-from vouchers.changing import revoke
 from vouchers.passes import Clock, Pass
 from vouchers.voucher import Voucher
 
@@ -218,8 +215,7 @@ class World:
         """Revoke a voucher and end its visits, as staff do."""
         with self.database.write() as session:
             voucher = session.get_one(Voucher, self.voucher_id(code))
-            revoke(session, COMMAND_LINE, voucher, self.place.customer.id, self.now)
-            end_visits(session, voucher.id, CloseCause.REVOKED, self.now)
+            revoke(session, voucher, self.now)
 
     def voucher_id(self, code: str) -> int:
         """The row number of a voucher."""

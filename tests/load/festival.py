@@ -69,7 +69,9 @@ def issue_codes(
         with database.write() as session:
             site, article = session.get_one(Site, site_id), session.get_one(Pass, pass_id)
             number = min(LARGEST_BATCH, count - len(codes))
-            codes += [one.code.value for one in issue(session, COMMAND_LINE, keyring, site, Order(article, number), now)]
+            codes += [
+                one.code.value for one in issue(session, COMMAND_LINE, keyring, site, Order(article, number), now)
+            ]
     return codes
 
 

@@ -11,7 +11,7 @@ from tests.portal.conftest import MovableClock
 from tests.portal.desk import counting_queries
 from tests.portal.guest import Stage
 from tests.round_trips import counted_trips
-from vouchers.issuing import issue
+from vouchers.issuing import Order, issue
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -22,7 +22,7 @@ def test_a_login_takes_three_round_trips_and_nothing_goes_past_the_pipeline(
     stage = Stage(database, keyring, client, clock, logins=(LoginWay.TICKET,))
     assert stage.phone.log_in(stage.voucher.code.value, stage.terms).status_code == 303
     with database.write() as session:
-        (fresh,) = issue(session, COMMAND_LINE, keyring, stage.place.site, stage.place.article, 1, clock())
+        (fresh,) = issue(session, COMMAND_LINE, keyring, stage.place.site, Order(stage.place.article), clock())
     page = stage.phone.arrive().text
     with counting_queries(database) as asked, counted_trips() as trips:
         sent = stage.phone.post(page, variant="voucher", code=fresh.code.value, terms=str(stage.terms.id))

@@ -74,17 +74,18 @@ class _Round:
         self, session: Session, keyring: Keyring, known: Places, wishes: list[tuple[int, Wish]], now: datetime
     ) -> None:
         self.now, self.wishes = now, wishes
-        self.ledger = Ledger(session, keyring, known, [wish for _position, wish in wishes if not wish.refused], now)
+        open_wishes = [one for _position, wish in wishes if not wish.refused for one in wish.meanings]
+        self.ledger = Ledger(session, keyring, known, open_wishes, now)
         self.grants: list[Grant] = []
         self.granted_visits: set[HeldVisit] = set()
         self.closings: list[Closing] = []
+        self.told: list[HeldVisit] = []
 
     def run(self, reservations: Reservations) -> dict[int, Outcome]:
         """Decide and write; returns the outcomes by position, without those that have to wait."""
         outcomes: dict[int, Outcome] = {}
         seen: set[tuple[int, bytes]] = set()
         granted: list[tuple[int, Grant]] = []
-        told: list[HeldVisit] = []
         for position, wish in self.wishes:
             key = (wish.site.id, wish.device)
             if not wish.refused and key in seen:
@@ -93,25 +94,34 @@ class _Round:
             result = wish.refused or self._decide_in_turn(wish)
             if isinstance(result, Refused):
                 outcomes[position] = result
-                told += self._refusal(wish, result)
             elif result is not None:
                 granted.append((position, result))
-        reservations.write(self.grants, self.closings, told)
+        reservations.write(self.grants, self.closings, self.told)
         self.ledger.places.write()
         for position, grant in granted:
             outcomes[position] = Admitted(grant.visit.handle, grant.granted, grant.visit.interim_seconds)
         return outcomes
 
-    def _refusal(self, wish: Wish, refused: Refused) -> list[HeldVisit]:
-        """The promise that is not kept, with the reason, so that the portal can tell the guest."""
-        visit = self.ledger.by_id.get(wish.visit_id or 0)
-        if visit is None or visit.state is not VisitState.ASKED:
-            return []
-        visit.refusal = refused.note
-        return [visit]
-
     def _decide_in_turn(self, wish: Wish) -> Grant | Refused | None:
-        """Decide a login that may mean several vouchers: where one gives nothing more the next has its turn."""
+        """Decide a login that may mean several things: the first that is granted counts, else the first refusal."""
+        refusals: list[Refused] = []
+        for meaning in wish.meanings:
+            result = self._decide_vouchers(meaning)
+            if not isinstance(result, Refused):
+                return result
+            refusals.append(result)
+            self._tell(meaning, result)
+        return refusals[0]
+
+    def _tell(self, wish: Wish, refused: Refused) -> None:
+        """Note at a promise that is not kept why, so that the portal can tell the guest."""
+        visit = self.ledger.by_id.get(wish.visit_id or 0)
+        if visit is not None and visit.state is VisitState.ASKED:
+            visit.refusal = refused.note
+            self.told.append(visit)
+
+    def _decide_vouchers(self, wish: Wish) -> Grant | Refused | None:
+        """Decide a wish for a voucher and others behind it: where one gives nothing more the next has its turn."""
         first = result = self._decide(wish)
         while isinstance(result, Refused) and result.reason in SPENT and wish.other_vouchers:
             wish.voucher_id, *wish.other_vouchers = wish.other_vouchers

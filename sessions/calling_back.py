@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.orm import Session
 
 from hotspot import limits
@@ -17,6 +17,9 @@ from sessions.asking import Asked, ask, running_visit
 from sessions.offers import Wanted
 from sessions.outbox import ask_disconnect_ids
 from sessions.visit import Identifiers, Visit, hash_device
+
+# Each that does not hold is tried at each login of the device: whoever names a neighbour's must not have many tried.
+MOST_NOTES = 5
 
 
 def ask_for_device(
@@ -32,16 +35,37 @@ def ask_for_device(
 ) -> Asked:
     """Note that `device` may come by its MAC, and have the NAS send it away, so that it comes back at once.
 
-    Anybody can name a neighbour's device where nothing is proved. So one that is online here is left alone, and nothing
-    in the answer says that it is.
+    Anybody can name a neighbour's device where nothing is proved. So one that is online here is left alone, or is noted for
+    much already, and nothing in the answer says so.
     """
     hashed = hash_device(keyring, device)
-    free = proved or running_visit(session, wanted.located.site.id, hashed) is None
+    others = _note_anew(session, wanted, hashed, now)
+    free = proved or (others < MOST_NOTES and running_visit(session, wanted.located.site.id, hashed) is None)
     promised = replace(wanted, device=hashed if free else None)
     asked = ask(session, keyring, promised, nas.id, agreement, now, LoginWay.MAC)
     if free:
         _call_back(session, keyring, asked, nas, device, now)
     return asked
+
+
+def _note_anew(session: Session, wanted: Wanted, device: bytes, now: datetime) -> int:
+    """What the device was noted for before counts no more where it is the same; returns how much else it is noted for."""
+    notes = (
+        Visit.device == device,
+        Visit.site_id == wanted.located.site.id,
+        Visit.way == LoginWay.MAC,
+        Visit.reserved_at.is_(None),
+        Visit.closed_at.is_(None),
+        Visit.ticket_expires_at > now,
+    )
+    same = (
+        Visit.voucher_id == wanted.voucher.id
+        if wanted.voucher
+        else and_(Visit.voucher_id.is_(None), Visit.pass_id == (wanted.free_pass.id if wanted.free_pass else None))
+    )
+    anew = update(Visit).where(*notes, same).values(device=None)
+    session.execute(anew, execution_options={"synchronize_session": False})
+    return session.scalar(select(func.count()).select_from(Visit).where(*notes)) or 0
 
 
 def _call_back(session: Session, keyring: Keyring, asked: Asked, nas: NasRecord, device: Mac, now: datetime) -> None:

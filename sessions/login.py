@@ -53,6 +53,7 @@ class Wish:
     `attempt` is still to be proved.
     A device that `must_agree` has not accepted what is in force now.
     `other_vouchers` are to be tried in their order where `voucher_id` gives nothing more.
+    A device may mean several things: then these are decided `instead`, in their order, and the first that is granted counts.
     """
 
     login: Login
@@ -68,6 +69,12 @@ class Wish:
     code_hashes: Sequence[bytes] = ()
     accepted: Agreement = NOTHING_AGREED
     must_agree: bool = False
+    instead: Sequence["Wish"] = ()
+
+    @property
+    def meanings(self) -> Sequence["Wish"]:
+        """What is decided for this login, one after the other."""
+        return self.instead or (self,)
 
     @property
     def site(self) -> SiteRecord:

@@ -1,26 +1,30 @@
 """Devices that come online by their MAC: noted by the portal, called back by a Disconnect, let in by RADIUS."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_network
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from hotspot.audit import COMMAND_LINE
 from hotspot.directory import NasRecord
-from hotspot.legal import NOTHING_AGREED
+from hotspot.legal import NOTHING_AGREED, Agreement, LegalKind, NewText, agreement_in_force, publish
 from hotspot.limits import Limit
-from sessions.calling_back import ask_for_device
+from sessions.calling_back import MOST_NOTES, ask_for_device
 from sessions.offers import Wanted
 from sessions.orders import Answer, Order
 from sessions.outbox import claim, settle
 from sessions.tickets import TICKET_LIFE
 from sessions.usage import Account, accounts_by_id
-from sessions.visit import Disconnect, Outcome, VisitState, hash_device
+from sessions.visit import Disconnect, Outcome, Visit, VisitState, hash_device
 from tests import factories
 from tests.sessions.world import World
-from vouchers.admission import Reason
+from vouchers.admission import Reason, Refused
 from vouchers.passes import Pass
 
+MakeWorld = Callable[..., World]
+UAM_SECRET = "the uam secret"
 PHONE, NEIGHBOUR = factories.a_mac(1), factories.a_mac(2)
 
 
@@ -31,15 +35,21 @@ def ask(
     free: Pass | None = None,
     proved: bool = False,
     nas: NasRecord | None = None,
+    agreement: Agreement = NOTHING_AGREED,
 ) -> str:
     """What the portal does for PHONE; returns the handle."""
     with world.database.write() as session:
         voucher = _account(session, world, code) if code else None
         wanted = Wanted(factories.located(world.directory, world.place.access_point), None, voucher, free)
         nas = nas or factories.nas_of(world.directory, world.place.nas)
-        return ask_for_device(
-            session, world.keyring, wanted, nas, PHONE, NOTHING_AGREED, world.now, proved=proved
-        ).handle
+        return ask_for_device(session, world.keyring, wanted, nas, PHONE, agreement, world.now, proved=proved).handle
+
+
+def noted(world: World) -> int:
+    """How many notes name PHONE."""
+    with world.database.read() as session:
+        here = Visit.device == hash_device(world.keyring, PHONE)
+        return session.scalar(select(func.count()).select_from(Visit).where(here)) or 0
 
 
 def _account(session: Session, world: World, code: str) -> Account:
@@ -86,7 +96,10 @@ def test_a_note_is_good_for_ten_minutes(world: World) -> None:
     assert world.reason(PHONE.value, device=PHONE) is Reason.UNKNOWN_DEVICE
 
 
-def test_of_two_notes_the_newer_counts_also_before_what_the_device_had_before(world: World) -> None:
+def test_of_two_notes_the_newer_counts_and_a_signed_one_before_what_the_device_had_before(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(uam_secret=UAM_SECRET)
     old, first, second = world.vouchers(3)
     world.stop(world.go_online(old, PHONE))
     world.wait(minutes=1)
@@ -139,13 +152,62 @@ def test_whoever_names_a_neighbours_device_that_is_online_does_it_no_harm(world:
     assert world.get_in(PHONE.value, device=PHONE) == online
 
 
-def test_a_device_that_the_gateway_has_signed_may_change_its_voucher(world: World) -> None:
+def test_a_device_that_the_gateway_has_signed_may_change_its_voucher(make_world: MakeWorld) -> None:
+    world = make_world(uam_secret=UAM_SECRET)
     own, other = world.vouchers(2)
     world.go_online(own, PHONE)
     handle = ask(world, other, proved=True)
     assert world.visit(handle).device == hash_device(world.keyring, PHONE)
     assert len(orders(world)) == 1
     assert world.get_in(PHONE.value, device=PHONE) == handle
+
+
+def test_a_note_that_nobody_has_signed_comes_after_what_the_device_has_itself(world: World) -> None:
+    own, strange = world.vouchers(2)
+    world.stop(handle := world.go_online(own, PHONE), 60, f"session-{handle}")
+    note = ask(world, strange)
+    back = world.get_in(PHONE.value, device=PHONE)
+    assert world.visit(back).voucher_id == world.voucher_id(own)
+    assert world.visit(note).state is VisitState.ASKED
+    world.stop(back, 60, "session-back")
+    world.revoke(own)
+    assert world.get_in(PHONE.value, device=PHONE) == note, "where its own gives nothing more"
+
+
+def test_nobody_has_a_device_refused_by_a_note_that_does_not_hold(world: World) -> None:
+    own, liars = world.voucher(devices=1), world.voucher(devices=1)
+    world.go_online(liars, NEIGHBOUR)
+    mine = ask(world, own)
+    world.wait(seconds=5)
+    false = ask(world, liars)
+    assert world.get_in(PHONE.value, device=PHONE) == mine
+    assert world.visit(false).refusal == Refused(Reason.IN_USE).note
+
+
+def test_what_is_noted_for_a_device_accepts_nothing_for_its_own_voucher(world: World) -> None:
+    own, strange = world.voucher(devices=1), world.voucher(devices=1)
+    world.stop(handle := world.go_online(own, PHONE), 60, f"session-{handle}")
+    world.go_online(strange, NEIGHBOUR)
+    with world.database.write() as session:
+        publish(session, COMMAND_LINE, LegalKind.TERMS, [NewText("en", "Be kind.")], world.now, world.now)
+        in_force = agreement_in_force(session, world.now)
+    ask(world, strange, agreement=in_force)
+    assert world.reason(PHONE.value, device=PHONE) is Reason.TERMS_CHANGED
+
+
+def test_a_device_is_noted_once_for_a_voucher_and_for_few_in_all(world: World) -> None:
+    codes, article = world.vouchers(MOST_NOTES + 1), world.free_pass()
+    for _ in range(3):
+        ask(world, codes[0])
+        ask(world, free=article)
+    assert noted(world) == 2
+    for code in codes:
+        ask(world, code)
+    assert noted(world) == MOST_NOTES
+    assert world.visit(ask(world, codes[0])).device == hash_device(world.keyring, PHONE), "it is noted for this already"
+    assert world.visit(ask(world, codes[-1], proved=True)).device == hash_device(world.keyring, PHONE)
+    world.now += TICKET_LIFE
+    assert world.visit(ask(world, codes[-2])).device == hash_device(world.keyring, PHONE)
 
 
 def test_where_the_nas_is_a_whole_network_the_guest_has_to_rejoin(world: World) -> None:

@@ -19,6 +19,7 @@ from sessions.extending import find_due, move_on, tell
 from sessions.heartbeat import beat
 from sessions.housekeeping import Round, keep_house
 from sessions.recheck import FIRST, Key, end_over, find_over
+from sessions.silence import note_silence
 
 ROUND_EVERY_SECONDS = 10.0
 # A look at all that runs, for what takes twenty minutes to show.
@@ -75,6 +76,10 @@ def do_round(database: Database, directory: Directory, now: datetime) -> Round:
     """One round of house-keeping, in several transactions."""
     with database.write() as session:
         done = keep_house(session, directory, now)
+    with database.write() as session:
+        silent = note_silence(session, now)
+    for name in silent:
+        log.warning("access point silent: guests were on it, and nothing is heard of it", access_point=name)
     moved_on = _move_on(database, directory, now)
     return replace(done, over=_end_what_is_over(database, directory, now), moved_on=moved_on)
 

@@ -150,6 +150,8 @@ class AccessPoint(Identified, Base):
     # Counts up with every place taken (sessions/places.py).
     arrivals: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     outdoor: Mapped[bool] = mapped_column(default=False)
+    # Since when nothing is heard of it although guests were on it (sessions/silence.py).
+    silent_since: Mapped[datetime | None]
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
 

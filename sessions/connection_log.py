@@ -7,6 +7,7 @@ live in two UNLOGGED tables that are used on alternate days and truncated.
 
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -123,6 +124,12 @@ class Journal:
         self._withdrawn, self._entries = set(), {}
 
 
+def todays_tokens(session: Session, site_id: int, day: date, devices: Sequence[bytes]) -> list[bytes]:
+    """What the log would call these devices on a day that is not over; themselves while it has no key, and so no entry."""
+    key = _known_day_key(session, day)
+    return [_token(key, site_id, device) if key else device for device in devices]
+
+
 def has_day_keys(session: Session, before: date) -> bool:
     """Whether there are keys of days before `before`."""
     folder = _key_folder(session)
@@ -173,10 +180,23 @@ def _day_key(session: Session, day: date) -> bytes:
     return known[day]
 
 
+def _known_day_key(session: Session, day: date) -> bytes | None:
+    folder = _key_folder(session)
+    if folder is None:
+        known = _DAY_KEYS[day.toordinal() % 2].rows(session, day=day)
+        return bytes(known[0][0]) if known else None
+    path = _key_file(folder, day)
+    return path.read_bytes() if path.exists() else None
+
+
+def _key_file(folder: Path, day: date) -> Path:
+    return folder / f"{day.isoformat()}.key"
+
+
 def _day_key_in_file(folder: Path, day: date) -> bytes:
     """The write lock of the transaction keeps other writers out; a crash half-way leaves no half-written key."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{day.isoformat()}.key"
+    path = _key_file(folder, day)
     if not path.exists():
         draft = path.with_suffix(".new")
         draft.touch(mode=0o600)

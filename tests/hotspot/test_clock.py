@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspot.clock import end_of_site_day, site_day, utc_now
+from hotspot.clock import end_of_site_day, site_day, start_of_site_day, utc_now
 
 BERLIN = ZoneInfo("Europe/Berlin")
 AT_FOUR = time(4)
@@ -55,6 +55,7 @@ def test_a_site_day_runs_from_its_hour_to_its_hour(
 ) -> None:
     assert site_day(utc(moment), ZoneInfo(zone), day_ends) == day
     assert end_of_site_day(utc(moment), ZoneInfo(zone), day_ends) == utc(ends)
+    assert start_of_site_day(utc(ends), ZoneInfo(zone), day_ends) == utc(ends)
 
 
 @given(

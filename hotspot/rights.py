@@ -12,6 +12,8 @@ class Right(enum.StrEnum):
     ACCOUNT = "account"
     # Sites, guests now, vouchers by code, serial number or list.
     LOOK_UP = "look_up"
+    # How much the hotspot was used.
+    SEE_USE = "see_use"
     ISSUE = "issue"
     # Sheets and slips, and with them the codes that nobody has used yet.
     PRINT = "print"
@@ -33,5 +35,5 @@ RIGHTS = {
     Role.OPERATOR: _EVERYTHING,
     Role.OWNER: _EVERYTHING - {Right.OPERATE},
     Role.FRONT_DESK: frozenset({Right.ACCOUNT, Right.LOOK_UP, Right.ISSUE, Right.PRINT}),
-    Role.READ_ONLY: frozenset({Right.ACCOUNT, Right.LOOK_UP}),
+    Role.READ_ONLY: frozenset({Right.ACCOUNT, Right.LOOK_UP, Right.SEE_USE}),
 }

@@ -44,6 +44,11 @@ def rate(kbit: int) -> str:
     return f"{kbit}\u00a0kbit/s"
 
 
+def number(count: int) -> str:
+    """A whole number with its thousands apart: "1,200"."""
+    return str(format_decimal(count, locale=language()))
+
+
 def price(cents: int, currency: str) -> str:
     """An amount of money: "4,90 €"."""
     return str(format_currency(cents / 100, currency, locale=language()))

@@ -27,6 +27,11 @@ def allow_preview_frame() -> None:
     g.frame_source = "frame-src 'self'; "
 
 
+def allow_manifest() -> None:
+    """Let this page name a manifest of ours, by which it can be installed on a phone's home screen."""
+    g.manifest_source = "manifest-src 'self'; "
+
+
 def allow_framing() -> None:
     """Let pages of ours show this one in a frame."""
     g.frame_ancestor = "'self'"
@@ -56,7 +61,8 @@ def _add_headers(response: Response) -> Response:
     ancestor = g.get("frame_ancestor", "'none'")
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-        f"{g.get('script_source', '')}{g.get('frame_source', '')}form-action {targets}; base-uri 'none'; "
+        f"{g.get('script_source', '')}{g.get('frame_source', '')}{g.get('manifest_source', '')}"
+        f"form-action {targets}; base-uri 'none'; "
         f"frame-ancestors {ancestor}"
     )
     if look_again := g.get("look_again"):

@@ -173,43 +173,58 @@ def _key_folder(session: Session) -> Path | None:
 
 def _day_key(session: Session, day: date) -> bytes:
     """The key of a day, made at first need; asked of the store once a transaction."""
-    known: dict[date, bytes] = session.info.setdefault("log_day_keys", {})
-    if day not in known:
+    known = _known_day_key(session, day)
+    if known is None:
         folder = _key_folder(session)
-        known[day] = _day_key_in_table(session, day) if folder is None else _day_key_in_file(folder, day)
-    return known[day]
+        known = _make_day_key_in_table(session, day) if folder is None else _make_day_key_in_file(folder, day)
+        _day_keys(session)[day] = known
+    return known
 
 
 def _known_day_key(session: Session, day: date) -> bytes | None:
-    folder = _key_folder(session)
-    if folder is None:
-        known = _DAY_KEYS[day.toordinal() % 2].rows(session, day=day)
-        return bytes(known[0][0]) if known else None
-    path = _key_file(folder, day)
-    return path.read_bytes() if path.exists() else None
+    """The key of a day that has one; asked of the store once a transaction."""
+    if day not in _day_keys(session):
+        folder = _key_folder(session)
+        found = _read_day_key_in_table(session, day) if folder is None else _read_day_key_in_file(folder, day)
+        if found is None:
+            return None
+        _day_keys(session)[day] = found
+    return _day_keys(session)[day]
+
+
+def _day_keys(session: Session) -> dict[date, bytes]:
+    known: dict[date, bytes] = session.info.setdefault("log_day_keys", {})
+    return known
 
 
 def _key_file(folder: Path, day: date) -> Path:
     return folder / f"{day.isoformat()}.key"
 
 
-def _day_key_in_file(folder: Path, day: date) -> bytes:
+def _read_day_key_in_file(folder: Path, day: date) -> bytes | None:
+    path = _key_file(folder, day)
+    return path.read_bytes() if path.exists() else None
+
+
+def _make_day_key_in_file(folder: Path, day: date) -> bytes:
     """The write lock of the transaction keeps other writers out; a crash half-way leaves no half-written key."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    path = _key_file(folder, day)
-    if not path.exists():
-        draft = path.with_suffix(".new")
-        draft.touch(mode=0o600)
-        draft.write_bytes(secrets.token_bytes(32))
-        draft.replace(path)
-    return path.read_bytes()
+    path, key = _key_file(folder, day), secrets.token_bytes(32)
+    draft = path.with_suffix(".new")
+    draft.touch(mode=0o600)
+    draft.write_bytes(key)
+    draft.replace(path)
+    return key
 
 
-def _day_key_in_table(session: Session, day: date) -> bytes:
+def _read_day_key_in_table(session: Session, day: date) -> bytes | None:
+    known = _DAY_KEYS[day.toordinal() % 2].rows(session, day=day)
+    return bytes(known[0][0]) if known else None
+
+
+def _make_day_key_in_table(session: Session, day: date) -> bytes:
     """Race: of two transactions that make the day's key, the second waits for the first and reads its key."""
-    keys, query = _DAY_TABLES[day.toordinal() % 2], _DAY_KEYS[day.toordinal() % 2]
-    if known := query.rows(session, day=day):
-        return bytes(known[0][0])
+    keys = _DAY_TABLES[day.toordinal() % 2]
     fresh = insert(keys).values(day=day, key=secrets.token_bytes(32)).on_conflict_do_nothing(index_elements=["day"])
     made = session.scalar(fresh.returning(keys.c.key))
-    return bytes(made or query.rows(session, day=day)[0][0])
+    return bytes(made or _DAY_KEYS[day.toordinal() % 2].rows(session, day=day)[0][0])

@@ -13,10 +13,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from hotspot.rights import Right
 from portal.errors import database_is_away
+from portal.headers import allow_manifest
 from portal.languages import COOKIE, STAFF_LANGUAGES, speak_to_staff
 from portal.staff import (
     batches,
     desk,
+    home_screen,
     issue,
     look_steps,
     looks,
@@ -24,6 +26,7 @@ from portal.staff import (
     sign_in,
     text_form,
     texts,
+    use,
     vouchers,
 )
 from portal.staff.user import SESSION_LIFE, load_user, signed_in
@@ -44,9 +47,11 @@ _ROUTES: tuple[tuple[str, str, Right | None, Callable[..., Any]], ...] = (
     ("GET", "/login", None, sign_in.login),
     ("POST", "/login", None, sign_in.sign_in),
     ("POST", "/logout", Right.LOOK_UP, sign_in.logout),
+    ("GET", "/desk/manifest.webmanifest", None, home_screen.manifest),
     ("GET", "/desk", Right.LOOK_UP, desk.desk),
     ("GET", "/desk/sites/<site_id>", Right.LOOK_UP, issue.site),
     ("POST", "/desk/sites/<site_id>", Right.ISSUE, issue.issue_vouchers),
+    ("GET", "/desk/sites/<site_id>/use", Right.SEE_USE, use.use),
     ("GET", "/desk/sites/<site_id>/offer", Right.OPERATE, offer.offer),
     ("GET", "/desk/sites/<site_id>/vouchers", Right.LOOK_UP, vouchers.vouchers),
     ("GET", "/desk/sites/<site_id>/page", Right.OWN_PAGE, looks.own_page),
@@ -97,10 +102,11 @@ def init_app(app: Flask) -> None:
 
 
 @blueprint.url_value_preprocessor
-def choose_languages(endpoint: str | None, _values: dict[str, Any] | None) -> None:
-    """Speak the languages of staff, except where a page is shown as guests see it."""
+def dress_for_staff(endpoint: str | None, _values: dict[str, Any] | None) -> None:
+    """Speak the languages of staff, and be installable, except where a page is shown as guests see it."""
     if endpoint != _GUESTS_PAGE:
         speak_to_staff()
+        allow_manifest()
 
 
 @blueprint.url_value_preprocessor

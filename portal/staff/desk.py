@@ -1,26 +1,29 @@
 """The overview: the user's sites, how many guests are on each access point now, and the vouchers in stock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from flask import render_template
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
-from hotspot.directory import Directory
+from hotspot.directory import Directory, SiteRecord
 from hotspot.looks import waiting_looks
 from hotspot.place import Site
 from hotspot.rights import Right
-from portal import gate
-from portal.context import current
+from portal import formats, gate
+from portal.context import Portal, current
 from portal.staff import wording
 from portal.staff.alarms import ALARMS_SHOWN, alarm_lines
+from portal.staff.charts import guests_in_words
+from portal.staff.stock import StockLine, stock_lines
 from portal.staff.texts import missing_texts
-from portal.staff.user import signed_in
+from portal.staff.user import StaffUser, signed_in
 from sessions import doubles, guessing
+from sessions.evaluation import guests_today
 from sessions.occupancy import Occupancy, guests_now
-from vouchers.finding import count_vouchers
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,17 @@ class SiteCard:
     unplaced: int
     in_stock: int
     as_of: str
+    today: str = ""
+    stock: tuple[StockLine, ...] = ()
+
+
+@dataclass(frozen=True)
+class SilentPoint:
+    """An access point of which nothing is heard although guests were on it."""
+
+    name: str
+    site: str
+    since: str
 
 
 @dataclass(frozen=True)
@@ -74,13 +88,21 @@ def desk() -> str:
         sites = gate.sites(session, user)
         ids = [site.id for site in sites]
         occupancy = guests_now(session, ids)
-        stock = count_vouchers(session, ids, now)
+        stock = stock_lines(session, sites, now)
+        today = guests_today(session, _sites_seen(portal, session, ids, user), now)
         operates = Right.OPERATE in user.rights
         missing = missing_texts(session, now) if operates else []
         waiting = waiting_looks(session) if operates else ()
         copied = _doubles(portal.directory(session), doubles.alarms(session, now)) if operates else []
         guesses = guessing.alarms(session, now - ALARMS_SHOWN) if operates else []
-    cards = [card(site, occupancy, stock.get(site.id, 0), now, with_customer=user.is_operator) for site in sites]
+    cards = [
+        replace(
+            card(site, occupancy, sum(line.unused for line in stock[site.id]), now, with_customer=user.is_operator),
+            today=guests_in_words(today[site.id]) if site.id in today else "",
+            stock=tuple(stock[site.id]),
+        )
+        for site in sites
+    ]
     pages = [WaitingPage(look.site.public_id, look.site.name) for look in waiting]
     return render_template(
         "staff/desk.html",
@@ -89,7 +111,24 @@ def desk() -> str:
         missing=missing,
         doubles=copied,
         alarms=alarm_lines(guesses, sites, now),
+        silent=_silent(sites, now),
     )
+
+
+def _sites_seen(portal: Portal, session: Session, ids: Sequence[int], user: StaffUser) -> list[SiteRecord]:
+    """The sites whose guests of today are told: the operator has too many of them to count all at once."""
+    if user.is_operator or Right.SEE_USE not in user.rights:
+        return []
+    return [portal.directory(session).sites[id] for id in ids]
+
+
+def _silent(sites: Sequence[Site], now: datetime) -> list[SilentPoint]:
+    return [
+        SilentPoint(point.name, site.name, formats.moment(point.silent_since, ZoneInfo(site.timezone), now))
+        for site in sites
+        for point in site.access_points
+        if point.silent_since
+    ]
 
 
 def _doubles(directory: Directory, found: list[doubles.Sighting]) -> list[str]:

@@ -28,7 +28,7 @@ from vouchers.issuing import free_voucher
 from vouchers.voucher import Batch, Voucher
 
 # What everybody may open, and what shows the signed-in user's own customer and takes no name of anything.
-OPEN_TO_ALL = {"staff.login", "staff.sign_in"}
+OPEN_TO_ALL = {"staff.manifest", "staff.login", "staff.sign_in"}
 NAMES_NOTHING = {"staff.desk", "staff.logout", "staff.search"}
 
 
@@ -158,7 +158,7 @@ def test_every_address_names_the_right_it_needs(app: Flask, belongings: Belongin
 
 def test_the_front_desk_issues_prints_and_looks_up_and_nothing_else() -> None:
     assert RIGHTS[Role.FRONT_DESK] == {Right.ACCOUNT, Right.LOOK_UP, Right.ISSUE, Right.PRINT}
-    assert RIGHTS[Role.READ_ONLY] == {Right.ACCOUNT, Right.LOOK_UP}
+    assert RIGHTS[Role.READ_ONLY] == {Right.ACCOUNT, Right.LOOK_UP, Right.SEE_USE}
     assert RIGHTS[Role.OPERATOR] - RIGHTS[Role.OWNER] == {Right.OPERATE}
 
 

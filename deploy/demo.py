@@ -17,7 +17,8 @@ from hotspot.errors import Refusal
 from hotspot.legal import LegalKind, NewText, publish
 from hotspot.mac import Mac
 from hotspot.nas import NewNas, add_nas
-from hotspot.people import Role, User, add_user
+from hotspot.people import Role, User
+from hotspot.people.accounts import add_user
 from hotspot.place import Customer, LoginWay, Nas, Site, SiteKind, announce_change
 from hotspot.settings import Settings, split_bind
 from vouchers.issuing import Order, issue

@@ -61,6 +61,10 @@ class Limit(enum.Enum):
     DEVICES_BY_VOUCHER = _Bound(10, timedelta(hours=1))
     SIGN_INS_BY_ACCOUNT_AND_ADDRESS = _Bound(10, timedelta(minutes=15))
     SIGN_INS_BY_ADDRESS = _Bound(50, timedelta(minutes=15))
+    # In a browser that the account knows: what others try from elsewhere does not touch it.
+    SIGN_INS_BY_KNOWN_DEVICE = _Bound(12, timedelta(minutes=15))
+    # Asked again of somebody who is signed in already.
+    OWN_PASSWORD = _Bound(5, timedelta(minutes=15))
 
     @property
     def allowed(self) -> int:

@@ -1,6 +1,7 @@
 """The one gate to what belongs to customers (decision 12): every look-up of the staff pages goes through it."""
 
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from flask import abort
 from sqlalchemy import Select, select
@@ -9,7 +10,8 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from hotspot.errors import NotFound
 from hotspot.keys import Keyring
 from hotspot.looks import Look
-from hotspot.place import AccessPoint, Site
+from hotspot.people import Role, User
+from hotspot.place import AccessPoint, Customer, Site
 from portal.staff.user import StaffUser
 from vouchers import finding
 from vouchers.voucher import Batch, Voucher
@@ -55,3 +57,47 @@ def _visible(user: StaffUser, kind: type[Found]) -> Select[Found]:
         # A free pass has no serial: it is a device's day, and nothing that staff may look at.
         query = query.where(kind.serial.is_not(None))
     return query if user.is_operator else query.where(Site.customer_id == user.customer_id)
+
+
+def people(session: Session, user: StaffUser) -> list[User]:
+    """Those whom `user` may look after: of the own customer, or of every customer for an operator."""
+    query = _colleagues(user).options(joinedload(User.customer)).outerjoin(User.customer)
+    return list(session.scalars(query.order_by(Customer.name, User.name, User.id).limit(2000)))
+
+
+def find_person(session: Session, user: StaffUser, public_id: str) -> User:
+    """One of `people`; 404 when there is no such person, or when it is not the user's to look after."""
+    found = session.scalar(_colleagues(user).options(joinedload(User.customer)).where(User.public_id == public_id))
+    if found is None:
+        abort(404)
+    return found
+
+
+def customers(session: Session, user: StaffUser) -> list[Customer]:
+    """The own customer, or all of them for an operator."""
+    return list(session.scalars(_customers(user).order_by(Customer.name)))
+
+
+def find_customer(session: Session, user: StaffUser, public_id: str) -> Customer:
+    """The customer that the user means: the own one, whatever is said, or one of all for an operator, else 404."""
+    query = _customers(user)
+    found = session.scalar(query.where(Customer.public_id == public_id) if user.is_operator else query)
+    if found is None:
+        abort(404)
+    return found
+
+
+def home_zone(session: Session, user: StaffUser) -> ZoneInfo:
+    """The time zone of the user's first site; UTC where there is none."""
+    first = session.scalar(_visible(user, Site).with_only_columns(Site.timezone).order_by(Site.id).limit(1))
+    return ZoneInfo(first or "UTC")
+
+
+def _colleagues(user: StaffUser) -> Select[User]:
+    query = select(User).where(User.retired_at.is_(None), User.role != Role.OPERATOR)
+    return query if user.is_operator else query.where(User.customer_id == user.customer_id)
+
+
+def _customers(user: StaffUser) -> Select[Customer]:
+    query = select(Customer).where(Customer.retired_at.is_(None))
+    return query if user.is_operator else query.where(Customer.id == user.customer_id)

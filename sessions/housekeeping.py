@@ -12,6 +12,7 @@ from hotspot import exclusions, limits, traffic
 from hotspot.clock import site_day
 from hotspot.directory import Directory
 from hotspot.nas_changes import forget_old_secrets
+from hotspot.people import sign_ins
 from hotspot.place import AccessPoint, Nas
 from sessions import connection_log, guessing
 from sessions.closing import close
@@ -94,6 +95,7 @@ def keep_house(session: Session, directory: Directory, now: datetime) -> Round:
     _forget_devices(session, now)
     _destroy_old_day_keys(session, directory, now)
     limits.forget_expired(session, now)
+    sign_ins.forget_old(session, now)
     exclusions.forget_ended(session, now)
     guessing.forget_old(session, now)
     traffic.forget_old(session, now)

@@ -14,9 +14,9 @@ from argon2 import PasswordHasher
 from hypothesis import settings as hypothesis_settings
 
 from deploy.migrate import upgrade
-from hotspot import people
 from hotspot.database import Database
 from hotspot.keys import Keyring, create_missing_keys, derive_master_key, load_keyring, read_master_key
+from hotspot.people import passwords
 from hotspot.settings import Settings
 from tests.postgres import PostgresError, PostgresServer
 
@@ -63,7 +63,7 @@ def _plain_logging() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _quick_passwords() -> None:
     """Hashing that is slow on purpose would only make the tests slow."""
-    people._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from hotspot.enrolment import NewAccessPoint, NewSite, add_access_points, add_cu
 from hotspot.keys import Keyring
 from hotspot.mac import Mac
 from hotspot.nas import NewNas, add_nas
-from hotspot.people import Role, User, add_user
+from hotspot.people import Role, User
+from hotspot.people.accounts import add_user
 from hotspot.place import AccessPoint, Customer, LoginWay, Nas, Site, SiteKind
 from sessions.desk import by_ids, revoke_vouchers
 from sessions.login import Login

@@ -7,7 +7,7 @@ import click
 
 from deploy.commands.access_points import ap
 from deploy.commands.base import SurfpassGroup, config_option
-from deploy.commands.customers import customer, user
+from deploy.commands.customers import customer
 from deploy.commands.demo_ap import demo_ap
 from deploy.commands.devices import device
 from deploy.commands.disconnects import disconnects
@@ -22,6 +22,7 @@ from deploy.commands.passes import pass_
 from deploy.commands.services import demo, housekeeping, migrate, portal, radius, run
 from deploy.commands.sites import site
 from deploy.commands.trace import trace
+from deploy.commands.users import user
 from deploy.commands.vouchers import voucher
 from deploy.installation import Installation
 

@@ -19,6 +19,7 @@ def show_user(user: User) -> Shown:
     return {
         "id": user.public_id,
         "email": user.email,
+        "name": user.name,
         "role": user.role,
         "customer": user.customer.name if user.customer else None,
     }

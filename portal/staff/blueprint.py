@@ -11,25 +11,30 @@ from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from hotspot.people.sign_ins import SIGN_IN_LIFE
 from hotspot.rights import Right
+from portal.context import current
 from portal.errors import database_is_away
 from portal.headers import allow_manifest
 from portal.languages import COOKIE, STAFF_LANGUAGES, speak_to_staff
 from portal.staff import (
+    account,
     batches,
     desk,
     home_screen,
+    invitation,
     issue,
     look_steps,
     looks,
     offer,
+    people,
     sign_in,
     text_form,
     texts,
     use,
     vouchers,
 )
-from portal.staff.user import SESSION_LIFE, load_user, signed_in
+from portal.staff.user import load_user, note_seen, signed_in
 
 blueprint = Blueprint("staff", __name__)
 csrf = CSRFProtect()
@@ -48,6 +53,16 @@ _ROUTES: tuple[tuple[str, str, Right | None, Callable[..., Any]], ...] = (
     ("POST", "/login", None, sign_in.sign_in),
     ("POST", "/logout", Right.LOOK_UP, sign_in.logout),
     ("GET", "/desk/manifest.webmanifest", None, home_screen.manifest),
+    ("GET", "/login/invitation/<token>", None, invitation.invitation),
+    ("POST", "/login/invitation/<token>", None, invitation.accept_invitation),
+    ("GET", "/desk/account", Right.ACCOUNT, account.account),
+    ("POST", "/desk/account/password", Right.ACCOUNT, account.change_own_password),
+    ("POST", "/desk/account/sign-ins", Right.ACCOUNT, account.end_sign_ins),
+    ("POST", "/desk/account/alerts", Right.ACCOUNT, account.confirm_sign_ins),
+    ("GET", "/desk/people", Right.PEOPLE, people.people),
+    ("POST", "/desk/people", Right.PEOPLE, people.invite_person),
+    ("GET", "/desk/people/<person_id>", Right.PEOPLE, people.person),
+    ("POST", "/desk/people/<person_id>", Right.PEOPLE, people.step_person),
     ("GET", "/desk", Right.LOOK_UP, desk.desk),
     ("GET", "/desk/sites/<site_id>", Right.LOOK_UP, issue.site),
     ("POST", "/desk/sites/<site_id>", Right.ISSUE, issue.issue_vouchers),
@@ -86,7 +101,7 @@ _ERRORS = {
 def init_app(app: Flask) -> None:
     """Make `app` know who is signed in, and check the forms of staff pages against forgery."""
     app.config.update(
-        PERMANENT_SESSION_LIFETIME=SESSION_LIFE,
+        PERMANENT_SESSION_LIFETIME=SIGN_IN_LIFE,
         # Guest forms are bound to their flow token and need no cookie, so the check is the staff blueprint's own.
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,
@@ -131,6 +146,7 @@ def guard() -> AnyResponse | None:
     if right is None:
         return None
     if current_user.is_authenticated:
+        note_seen(signed_in(), current().clock())
         return None if right in signed_in().rights else abort(404)
     wanted = request.path if request.method == "GET" and request.path != url_for("staff.desk") else None
     return redirect(url_for("staff.login", next=wanted), 303)

@@ -16,6 +16,7 @@ from hotspot.rights import Right
 from portal import formats, gate
 from portal.context import Portal, current
 from portal.staff import wording
+from portal.staff.account import alert_lines
 from portal.staff.alarms import ALARMS_SHOWN, alarm_lines
 from portal.staff.charts import guests_in_words
 from portal.staff.stock import StockLine, stock_lines
@@ -95,6 +96,8 @@ def desk() -> str:
         waiting = waiting_looks(session) if operates else ()
         copied = _doubles(portal.directory(session), doubles.alarms(session, now)) if operates else []
         guesses = guessing.alarms(session, now - ALARMS_SHOWN) if operates else []
+        zone = ZoneInfo(sites[0].timezone if sites else "UTC")
+        news = alert_lines(session, user, zone, now)
     cards = [
         replace(
             card(site, occupancy, sum(line.unused for line in stock[site.id]), now, with_customer=user.is_operator),
@@ -110,6 +113,7 @@ def desk() -> str:
         waiting=pages,
         missing=missing,
         doubles=copied,
+        new_sign_ins=news,
         alarms=alarm_lines(guesses, sites, now),
         silent=_silent(sites, now),
     )

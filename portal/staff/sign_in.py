@@ -4,20 +4,23 @@ import enum
 import ipaddress
 from typing import Any
 
-from flask import redirect, render_template, request, session, url_for
+from flask import redirect, render_template, request, url_for
 from flask_babel import lazy_gettext as _l
-from flask_login import current_user, logout_user
+from flask_login import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug import Response
 from wtforms import EmailField, HiddenField, PasswordField
 
 from hotspot import limits
 from hotspot.limits import Counted, Limit
-from hotspot.people import User, check_password
+from hotspot.people import User, sign_ins
+from hotspot.people.passwords import check_password
 from portal.context import Portal, current
 from portal.languages import link_languages_to
-from portal.staff.user import StaffUser, start_session
+from portal.staff import device
+from portal.staff.user import end_session, start_session
 
 
 class SignInForm(FlaskForm):
@@ -44,47 +47,56 @@ def login() -> str | Response:
 
 def sign_in() -> Response | tuple[str, int]:
     """The form, filled in."""
-    form = SignInForm()
+    form, browser = SignInForm(), device.this_browser()
     outcome = check_sign_in(current(), form.email.data or "", form.password.data or "", request.remote_addr or "")
-    if isinstance(outcome, StaffUser):
-        start_session(outcome)
-        return redirect(local_target(form.next.data), 303)
-    link_languages_to("staff.login")
-    status, words = outcome.value
-    return render_template("staff/login.html", form=form, error=words), status
+    if isinstance(outcome, Failed):
+        link_languages_to("staff.login")
+        status, words = outcome.value
+        return render_template("staff/login.html", form=form, error=words), status
+    start_session(outcome.id, browser)
+    response = redirect(local_target(form.next.data), 303)
+    device.keep(response, browser)
+    return response
 
 
 def logout() -> Response:
-    """Sign out: the cookie forgets everything."""
-    logout_user()
-    session.clear()
+    """Sign out."""
+    end_session()
     return redirect(url_for("staff.login"), 303)
 
 
-def check_sign_in(portal: Portal, email: str, password: str, address: str) -> StaffUser | Failed:
+def check_sign_in(portal: Portal, email: str, password: str, address: str) -> User | Failed:
     """Whose account this is; only failures are counted.
 
     The password is checked outside of any transaction, since hashing takes long. Tries that run at once may therefore all
     pass before the first failure is written: as many as there are workers, and no more in the rest of the window.
     """
     email, now = email.strip().lower(), portal.clock()
-    subject = _network(address)
-    counted = [
-        Counted(Limit.SIGN_INS_BY_ACCOUNT_AND_ADDRESS, f"{email} {subject}"),
-        Counted(Limit.SIGN_INS_BY_ADDRESS, subject),
-    ]
     with portal.database.read() as database:
+        user = database.scalar(select(User).where(User.email == email)) if email else None
+        counted = _counted(database, portal, user, email, address)
         if limits.reached(database, portal.keyring, counted, now):
             return Failed.TOO_MANY
-        user = database.scalar(select(User).where(User.email == email))
     if check_password(user, password) and user:
-        return StaffUser.of(user)
+        return user
     with portal.database.write() as database:
         limits.hit(database, portal.keyring, counted, now)
     return Failed.WRONG
 
 
-def _network(address: str) -> str:
+def _counted(database: Session, portal: Portal, user: User | None, email: str, address: str) -> list[Counted]:
+    """What a failure counts for. In a browser that the account knows, nothing that others do can be in the way."""
+    token = device.known_token()
+    if user and sign_ins.is_known(database, portal.keyring, user.id, token):
+        return [Counted(Limit.SIGN_INS_BY_KNOWN_DEVICE, f"{user.public_id} {token}")]
+    subject = network(address)
+    return [
+        Counted(Limit.SIGN_INS_BY_ACCOUNT_AND_ADDRESS, f"{email} {subject}"),
+        Counted(Limit.SIGN_INS_BY_ADDRESS, subject),
+    ]
+
+
+def network(address: str) -> str:
     """Whom tries are counted for: an IPv4 address, or the /64 that one IPv6 subscriber can choose addresses from."""
     try:
         parsed: Any = ipaddress.ip_address(address)

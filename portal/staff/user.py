@@ -1,35 +1,35 @@
 """Who is signed in: the account behind the session cookie, read anew for every request."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import cast
 
 from flask import session
-from flask_login import UserMixin, current_user, login_user
-from sqlalchemy import select
+from flask_login import UserMixin, current_user, login_user, logout_user
 
-from hotspot.people import Role, User
+from hotspot.audit import Actor
+from hotspot.people import Role, User, sign_ins
+from hotspot.people.sign_ins import SEEN_EVERY, Browser, SignIn
 from hotspot.rights import RIGHTS, Right
 from portal.context import current
-
-SESSION_LIFE = timedelta(hours=12)
-_SINCE = "since"
 
 
 @dataclass(frozen=True)
 class StaffUser(UserMixin):
-    """A signed-in user; an operator belongs to no customer and sees them all."""
+    """A signed-in user, and by which sign-in; an operator belongs to no customer and sees them all."""
 
     id: int
     public_id: str
     email: str
+    name: str
     role: Role
     customer_id: int | None
+    sign_in: SignIn
 
     @classmethod
-    def of(cls, user: User) -> "StaffUser":
+    def of(cls, user: User, sign_in: SignIn) -> "StaffUser":
         """The account as the pages need it."""
-        return cls(user.id, user.public_id, user.email, user.role, user.customer_id)
+        return cls(user.id, user.public_id, user.email or "", user.name, user.role, user.customer_id, sign_in)
 
     @property
     def rights(self) -> frozenset[Right]:
@@ -41,9 +41,14 @@ class StaffUser(UserMixin):
         """Whether every customer's places are theirs to see."""
         return self.role is Role.OPERATOR
 
+    @property
+    def actor(self) -> Actor:
+        """Who they are in the audit record."""
+        return Actor(self.id)
+
     def get_id(self) -> str:
-        """What the cookie names the account by."""
-        return self.public_id
+        """What the cookie names the sign-in by."""
+        return self.sign_in.public_id
 
 
 def signed_in() -> StaffUser:
@@ -51,22 +56,36 @@ def signed_in() -> StaffUser:
     return cast(StaffUser, current_user._get_current_object())
 
 
-def start_session(user: StaffUser) -> None:
-    """Sign `user` in. Whatever the cookie held before goes, so that nobody can have planted a session or a form token."""
+def start_session(user_id: int, browser: Browser) -> None:
+    """Sign somebody in. Whatever the cookie held before goes, so that nobody can have planted a session or a form token."""
+    portal = current()
+    with portal.database.write() as database:
+        user = database.get_one(User, user_id)
+        started = sign_ins.start(database, portal.keyring, user, browser, portal.clock())
+        staff = StaffUser.of(user, started)
     session.clear()
     session.permanent = True
-    session[_SINCE] = int(current().clock().timestamp())
-    login_user(user)
+    login_user(staff)
 
 
-def load_user(public_id: str) -> StaffUser | None:
-    """The account a cookie names, unless it has been retired or the session is over.
+def end_session() -> None:
+    """Sign out in this browser: the cookie forgets everything, and a copy of it is worth nothing."""
+    portal, user = current(), signed_in()
+    with portal.database.write() as database:
+        sign_ins.end(database, user.id, user.sign_in.public_id, portal.clock())
+    logout_user()
+    session.clear()
 
-    The cookie is signed, not stored: its age is checked here too, because a copy of it knows no expiry.
-    """
-    age = current().clock().timestamp() - session.get(_SINCE, 0)
-    if not 0 <= age < SESSION_LIFE.total_seconds():
-        return None
+
+def load_user(sign_in_id: str) -> StaffUser | None:
+    """The account behind a cookie, unless it has been retired or the sign-in is over."""
     with current().database.read() as database:
-        user = database.scalar(select(User).where(User.public_id == public_id, User.retired_at.is_(None)))
-        return StaffUser.of(user) if user else None
+        found = sign_ins.find_running(database, sign_in_id, current().clock())
+        return StaffUser.of(*found) if found else None
+
+
+def note_seen(user: StaffUser, now: datetime) -> None:
+    """Remember now and then that somebody is still there."""
+    if now - user.sign_in.seen_at >= SEEN_EVERY:
+        with current().database.write() as database:
+            sign_ins.note_seen(database, user.sign_in.id, now)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_time
 from flask_babel import lazy_gettext as _l
 
+from hotspot.people import Role
 from portal.languages import language
 from vouchers.voucher import VoucherState
 
@@ -28,6 +29,13 @@ STATES = {
     VoucherState.NOT_YET_VALID: StateWords(_l("not yet valid"), "unused"),
 }
 
+ROLES = {
+    Role.OPERATOR: _l("Operator"),
+    Role.OWNER: _l("Owner: everything"),
+    Role.FRONT_DESK: _l("Front desk: issue, print, look up"),
+    Role.READ_ONLY: _l("Look only"),
+}
+
 # Whether guests can read a legal text.
 SLOT_STATES = {
     True: StateWords(_l("in force"), "in-use"),
@@ -42,6 +50,14 @@ REFUSALS = {
     "bad-text": _l("This text is too long: 30,000 characters at most."),
     "no-text": _l("Please write the text in one language at least."),
     "valid-from-past": _l("This moment is past. Leave the field empty to publish at once."),
+    "bad-name": _l("Please give a name of at most 80 characters."),
+    "bad-email": _l("This is not an e-mail address."),
+    "email-taken": _l("There is an account for this address already."),
+    "bad-password": _l("A password needs 12 to 200 characters."),
+    "common-password": _l("This password is easy to guess. Take three or four words that nobody expects together."),
+    "wrong-password": _l("This is not your password."),
+    "too-many-tries": _l("Too many failed tries. Please wait 15 minutes, then try again."),
+    "too-many-people": _l("You have reached 200 people. Close an account first."),
     "no-voucher": _l("There is no voucher with this code or serial number at your sites."),
 }
 

@@ -13,7 +13,9 @@ from hotspot.clock import utc_now
 from hotspot.database import Database
 from hotspot.directory import load_directory
 from hotspot.keys import Keyring
-from hotspot.people import User, check_password
+from hotspot.people import User
+from hotspot.people.accounts import accept, find_invited
+from hotspot.people.passwords import check_password
 from portal.handoffs import HANDOFFS
 from radius.makes import MAKES
 from tests.deploy.conftest import Surfpass
@@ -67,10 +69,27 @@ def test_a_user_gets_the_password_of_the_file(surfpass: Surfpass, database: Data
     surfpass(*options, "-", "--email", "two@example.org", input=PASSWORD)
     assert PASSWORD not in shown
     assert json.loads(shown)["email"] == "one@example.org"
-    assert set(json.loads(shown)) == {"id", "email", "role", "customer"}
+    assert set(json.loads(shown)) == {"id", "email", "name", "role", "customer"}
     with database.read() as session:
         for email in ("one@example.org", "two@example.org"):
             assert check_password(session.scalar(select(User).where(User.email == email)), PASSWORD)
+
+
+def test_a_user_is_invited_reset_and_retired(surfpass: Surfpass, database: Database, keyring: Keyring) -> None:
+    surfpass("customer", "add", "--name", "A")
+    invited = surfpass("user", "invite", "--name", "Anna", "--role", "front-desk", "--customer", "A").stdout
+    with database.write() as session:
+        token = invited.strip().rpartition("/login/invitation/")[2]
+        email = "anna@example.org"
+        accept(session, keyring, token, name="Anna", email=email, password_hash="x", now=utc_now())
+
+    again = surfpass("user", "reset", "ANNA@example.org").stdout.strip().rpartition("/login/invitation/")[2]
+    with database.read() as session:
+        assert find_invited(session, keyring, again, utc_now()).name == "Anna"
+
+    surfpass("user", "retire", "anna@example.org")
+    assert "anna" not in surfpass("user", "list").stdout
+    assert surfpass("user", "reset", "anna@example.org", code=1).stderr.count("\n") == 1
 
 
 def test_an_access_point_is_found_by_each_of_its_radios(

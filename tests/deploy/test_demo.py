@@ -12,7 +12,8 @@ from hotspot.database import Database
 from hotspot.directory import load_directory
 from hotspot.keys import Keyring
 from hotspot.legal import LegalKind, current_version
-from hotspot.people import User, check_password
+from hotspot.people import User
+from hotspot.people.passwords import check_password
 from hotspot.place import LoginWay, SiteKind
 from hotspot.settings import Settings
 from tests.deploy.conftest import Surfpass

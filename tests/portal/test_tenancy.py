@@ -28,8 +28,11 @@ from vouchers.issuing import free_voucher
 from vouchers.voucher import Batch, Voucher
 
 # What everybody may open, and what shows the signed-in user's own customer and takes no name of anything.
-OPEN_TO_ALL = {"staff.manifest", "staff.login", "staff.sign_in"}
-NAMES_NOTHING = {"staff.desk", "staff.logout", "staff.search"}
+OPEN_TO_ALL = {"staff.manifest", "staff.login", "staff.sign_in", "staff.invitation", "staff.accept_invitation"}
+NAMES_NOTHING = {
+    "staff.desk", "staff.logout", "staff.search", "staff.people", "staff.invite_person", "staff.account",
+    "staff.change_own_password", "staff.end_sign_ins", "staff.confirm_sign_ins",
+}  # fmt: skip
 
 
 # A code as it is printed.
@@ -53,8 +56,11 @@ class Belongings:
     batch_id: str
     voucher_id: str
     look_id: str
+    person_id: str
     # Of a legal text, and nobody's secret.
     kind: str = "terms"
+    # Of a link that is nobody's.
+    token: str = "abc"
 
 
 @pytest.fixture
@@ -62,8 +68,8 @@ def belongings(database: Database, keyring: Keyring, now: datetime) -> Belonging
     """What a customer has; owner@, colleague@, desk@ and reader@ belong to it, other@ to another, operator@ to none."""
     with database.write() as session:
         place = a_place(session, keyring)
-        for email in ("owner@example.org", "colleague@example.org"):
-            a_user(session, customer=place.customer, email=email)
+        a_user(session, customer=place.customer, email="owner@example.org")
+        colleague = a_user(session, customer=place.customer, email="colleague@example.org")
         a_user(session, customer=a_site(session).customer, email="other@example.org")
         a_user(session, Role.FRONT_DESK, customer=place.customer, email="desk@example.org")
         a_user(session, Role.READ_ONLY, customer=place.customer, email="reader@example.org")
@@ -73,7 +79,7 @@ def belongings(database: Database, keyring: Keyring, now: datetime) -> Belonging
         allow_own_page(session, COMMAND_LINE, place.site, True, now)
         logo = encode_logo(a_picture())
         look = save_look(session, COMMAND_LINE, place.site, NewLook(BLACK, WHITE, (), logo=logo), now)
-        return Belongings(place.site.public_id, batch.public_id, voucher.public_id, look.public_id)
+        return Belongings(place.site.public_id, batch.public_id, voucher.public_id, look.public_id, colleague.public_id)
 
 
 def pages(app: Flask, belongings: Belongings) -> Iterator[Page]:
@@ -217,7 +223,7 @@ def test_a_site_that_is_retired_is_out_of_sight_with_all_that_is_there(
         session.scalars(select(Site).where(Site.public_id == belongings.site_id)).one().retired_at = now
 
     for page in pages(app, belongings):
-        if page.method == "GET" and page.endpoint not in OPEN_TO_ALL | NAMES_NOTHING:
+        if page.method == "GET" and page.endpoint not in OPEN_TO_ALL | NAMES_NOTHING | {"staff.person"}:
             assert ask(owner, page, "").status_code == 404, page
 
 

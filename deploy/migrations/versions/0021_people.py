@@ -1,7 +1,8 @@
-"""People with a name, and roles for the front desk and for those who only look."""
+"""People with a name, more roles, invitations by a link, and where people are signed in."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +13,8 @@ down_revision = "0017"
 branch_labels = None
 depends_on = None
 
+BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MOMENT = sa.DateTime(timezone=True)
 OLD_ROLES = ("operator", "owner")
 NEW_ROLES = (*OLD_ROLES, "front-desk", "read-only")
 # What refers to a person, and may do without one for a moment.
@@ -26,24 +29,85 @@ def upgrade() -> None:
         batch.drop_constraint(op.f("ck_user_account_owner_has_customer"), type_="check")
         batch.alter_column("name", existing_type=sa.String(80), existing_nullable=False, server_default=None)
         _allow(batch, OLD_ROLES, NEW_ROLES)
+        batch.alter_column("email", existing_type=sa.String(254), nullable=True)
+        batch.alter_column("password_hash", existing_type=sa.String(200), nullable=True)
+        for column in _new_columns():
+            batch.add_column(column)
+        batch.create_unique_constraint(op.f("uq_user_account_invitation_hash"), ["invitation_hash"])
         batch.create_check_constraint(
             op.f("ck_user_account_only_operators_have_none"), "(role = 'operator') = (customer_id IS NULL)"
         )
+    _create_sign_in()
+    _create_known_device()
 
 
 def downgrade() -> None:
-    """Back to 0017: those of the newer roles may do nothing any more, and are retired owners."""
+    """Back to 0017: those of the newer roles, and who has no password yet, may do nothing any more, and are retired."""
+    op.drop_table("known_device")
+    op.drop_table("sign_in")
     op.execute(
-        "UPDATE user_account SET retired_at = coalesce(retired_at, created_at), role = 'owner'"
-        " WHERE role NOT IN ('operator', 'owner')"
+        "UPDATE user_account SET retired_at = coalesce(retired_at, created_at)"
+        " WHERE role NOT IN ('operator', 'owner') OR email IS NULL OR password_hash IS NULL"
     )
+    op.execute("UPDATE user_account SET role = 'owner' WHERE role NOT IN ('operator', 'owner')")
+    op.execute("UPDATE user_account SET email = public_id || '@retired.invalid' WHERE email IS NULL")
+    op.execute("UPDATE user_account SET password_hash = '' WHERE password_hash IS NULL")
     with _altered_user() as batch:
         batch.drop_constraint(op.f("ck_user_account_only_operators_have_none"), type_="check")
         _allow(batch, NEW_ROLES, OLD_ROLES)
-        batch.drop_column("name")
+        batch.drop_constraint(op.f("uq_user_account_invitation_hash"), type_="unique")
+        batch.alter_column("email", existing_type=sa.String(254), nullable=False)
+        batch.alter_column("password_hash", existing_type=sa.String(200), nullable=False)
+        for name in ("name", *(column.name for column in _new_columns())):
+            batch.drop_column(name)
         batch.create_check_constraint(
             op.f("ck_user_account_owner_has_customer"), "(role = 'owner') = (customer_id IS NOT NULL)"
         )
+
+
+def _new_columns() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("pin_hash", sa.String(200)),
+        sa.Column("invitation_hash", sa.LargeBinary(24)),
+        sa.Column("invitation_ends_at", MOMENT),
+        sa.Column("totp_secret", sa.LargeBinary()),
+        sa.Column("totp_step", sa.BigInteger()),
+    ]
+
+
+def _create_sign_in() -> None:
+    op.create_table(
+        "sign_in",
+        sa.Column("user_id", BIG_ID, nullable=False),
+        sa.Column("device", sa.String(60), nullable=False),
+        sa.Column("started_at", MOMENT, nullable=False),
+        sa.Column("seen_at", MOMENT, nullable=False),
+        sa.Column("ended_at", MOMENT),
+        sa.Column("device_since", MOMENT, nullable=False),
+        sa.Column("alert", sa.Boolean(), nullable=False),
+        sa.Column("id", BIG_ID, nullable=False),
+        sa.Column("public_id", sa.String(16), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_sign_in_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_sign_in_public_id")),
+    )
+    op.create_index("ix_sign_in_user_id_started_at", "sign_in", ["user_id", "started_at"])
+    op.create_index(op.f("ix_sign_in_started_at"), "sign_in", ["started_at"])
+
+
+def _create_known_device() -> None:
+    op.create_table(
+        "known_device",
+        sa.Column("id", BIG_ID, nullable=False),
+        sa.Column("user_id", BIG_ID, nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(24), nullable=False),
+        sa.Column("since", MOMENT, nullable=False),
+        sa.Column("used_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_known_device_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_known_device")),
+        sa.UniqueConstraint("user_id", "token_hash", name=op.f("uq_known_device_user_id_token_hash")),
+    )
+    op.create_index(op.f("ix_known_device_used_at"), "known_device", ["used_at"])
 
 
 def _allow(batch: BatchOperations, before: tuple[str, ...], after: tuple[str, ...]) -> None:

@@ -101,7 +101,7 @@ def _configure(app: Flask, settings: Settings, keyring: Keyring) -> None:
         SEND_FILE_MAX_AGE_DEFAULT=STATIC_SECONDS,
     )
     app.add_template_filter(sample_unbroken)
-    app.jinja_env.globals["legal_names"] = legal.NAMES
+    app.add_template_global(legal.links, "legal_links")
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if hops := settings.trusted_proxies:

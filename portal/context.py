@@ -13,6 +13,7 @@ from hotspot.directory import Directory, current_revisions, load_directory
 from hotspot.keys import Keyring
 from hotspot.place import Part
 from hotspot.settings import Settings
+from portal.kept_pages import KeptPages
 from portal.overload import Turns
 from portal.shown import Shown
 from portal.tally import Tally
@@ -63,6 +64,7 @@ class Portal:
     tally: Tally
     coa_makes: frozenset[str] = frozenset()
     logins: Turns = field(default_factory=Turns, repr=False)
+    pages: KeptPages = field(default_factory=KeptPages, repr=False)
     _snapshot: _Snapshot = field(default_factory=_Snapshot, repr=False)
 
     def directory(self, session: Session) -> Directory:

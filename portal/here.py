@@ -1,9 +1,10 @@
 """Where a guest is, as a view knows it: the site, the flow through its gateway, and the moment."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import abort, g
+from flask import abort, g, render_template
 
 from hotspot.directory import Directory, Located, NasRecord, SiteRecord
 from portal import flow as flows
@@ -11,7 +12,7 @@ from portal.context import Portal
 from portal.flow import Flow
 from portal.handoffs import HANDOFFS, Handoff, sole_gateway
 from portal.headers import allow_forms_to
-from portal.languages import link_languages_to
+from portal.languages import asked_language, language, link_languages_to
 from sessions.visit import hash_device
 
 
@@ -68,10 +69,27 @@ class Here:
     def prepare_page(self) -> None:
         """Let this page's links and forms carry the flow on."""
         if self.flow:
-            g.flow_token = flows.seal(self.portal.keyring, self.flow)
-            link_languages_to("guest.site_page_of", slug=self.site.slug, flow=g.flow_token)
+            self._carry(flows.seal(self.portal.keyring, self.flow))
         if self.flow and self.flow.gateway and self.nas:
             allow_forms_to([self.flow.gateway])
+
+    def render(self, template: str, **values: Hashable) -> str:
+        """A page of this flow, where `values` hold nothing of this guest alone: rendered once for all who see the same."""
+        token, pages = g.get("flow_token"), self.portal.pages
+        if token is None:
+            return render_template(template, **values)
+
+        def for_all() -> str:
+            self._carry(pages.stand_in)
+            return render_template(template, **values)
+
+        shown = (template, *values.items(), self.site.slug, g.get("look"), language(), asked_language())
+        return pages.show(shown, token, for_all)
+
+    def _carry(self, token: str) -> None:
+        """Let this page's links and forms carry a flow's token."""
+        g.flow_token = token
+        link_languages_to("guest.site_page_of", slug=self.site.slug, flow=token)
 
 
 def find_site(directory: Directory, slug: str) -> SiteRecord:

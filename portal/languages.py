@@ -95,10 +95,10 @@ def language_links() -> list[LanguageLink]:
     endpoint, values = g.get("language_target", here)
     if not endpoint:
         return []
-    return [
-        LanguageLink(code, LANGUAGE_NAMES[code], url_for(endpoint, **{**values, "lang": code}), code == language())
-        for code in _offered()
-    ]
+    # To build an address costs more than all else of the link: they differ in their last letters alone.
+    rest = {name: value for name, value in values.items() if name != "lang"}
+    address, spoken = url_for(endpoint, **rest, lang="").removesuffix("lang="), language()
+    return [LanguageLink(code, LANGUAGE_NAMES[code], f"{address}lang={code}", code == spoken) for code in _offered()]
 
 
 def asset(name: str) -> str:

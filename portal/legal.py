@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from babel import Locale
+from flask import g, url_for
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from hotspot.legal import LegalKind, LegalVersion
 from portal.context import current
-from portal.languages import language
+from portal.languages import asked_language, language
 
 # A text that is longer has a page of its own, so that the guest's page stays light.
 LONGEST_INLINE_TEXT = 8000
@@ -38,6 +39,24 @@ class LegalPage:
     def is_short(self) -> bool:
         """Whether it fits into another page."""
         return sum(map(len, self.paragraphs)) <= LONGEST_INLINE_TEXT
+
+
+@dataclass(frozen=True)
+class LegalLink:
+    """A slot as every page leads to it."""
+
+    name: str
+    url: str
+
+
+def links() -> list[LegalLink]:
+    """All slots, with the way back to where the guest is."""
+    first = next(iter(NAMES))
+    # To build an address costs more than all else of the link: they differ in the slot alone.
+    address = url_for("pages.legal", kind=first.value, flow=g.get("flow_token"), lang=asked_language())
+    path, mark, query = address.partition("?")
+    stem = path.removesuffix(first.value)
+    return [LegalLink(str(name), f"{stem}{kind.value}{mark}{query}") for kind, name in NAMES.items()]
 
 
 def legal_page(session: Session, kind: LegalKind, now: datetime) -> LegalPage | None:

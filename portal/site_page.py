@@ -75,10 +75,10 @@ class SitePage:
 
     site_name: str
     ssid: str
-    choices: list[Choice]
+    choices: tuple[Choice, ...]
     takes_codes: bool
-    free: list[Article]
-    sold: list[Article]
+    free: tuple[Article, ...]
+    sold: tuple[Article, ...]
     where_to_buy: str
     terms: LegalPage | None
     prices: LegalPage | None
@@ -87,7 +87,7 @@ class SitePage:
     code: str
     asks_for_end: bool
     can_swap: bool
-    alerts: Sequence[Words]
+    alerts: tuple[Words, ...]
     about_code: bool
     again_url: str | None
 
@@ -103,7 +103,9 @@ def show(
     """The page as HTML, with what the guest had filled in before."""
     look.dress(session, here.site)
     page = _build(session, here, form or Form(code=_scanned_code(here)), alerts, swap)
-    return render_template(template, page=page, slug=here.site.slug)
+    if form or page.code or page.alerts:
+        return render_template(template, page=page, slug=here.site.slug)
+    return here.render(template, page=page, slug=here.site.slug)
 
 
 def _scanned_code(here: Here) -> str:
@@ -122,10 +124,10 @@ def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], sw
     return SitePage(
         site_name=here.site.name,
         ssid=here.ssid,
-        choices=_choices(offer, articles, form, known, asks_for_end),
+        choices=tuple(_choices(offer, articles, form, known, asks_for_end)),
         takes_codes=offer.takes_codes,
-        free=[articles[one.id] for one in offer.free],
-        sold=[articles[one.id] for one in offer.sold],
+        free=tuple(articles[one.id] for one in offer.free),
+        sold=tuple(articles[one.id] for one in offer.sold),
         where_to_buy=offer.code.texts.get("where_to_buy", language()),
         terms=legal_page(session, LegalKind.TERMS, here.now),
         prices=legal_page(session, LegalKind.PRICES, here.now),
@@ -134,7 +136,7 @@ def _build(session: Session, here: Here, form: Form, alerts: Sequence[Words], sw
         code=form.code,
         asks_for_end=asks_for_end,
         can_swap=swap,
-        alerts=alerts,
+        alerts=tuple(alerts),
         about_code=any(alert.about_code for alert in alerts),
         again_url=here.again_url,
     )

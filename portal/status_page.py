@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from flask import render_template, request, url_for
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hotspot.place import LoginWay
@@ -17,10 +16,10 @@ from portal.here import Here
 from portal.wording import CLOSINGS, FAILURES, REFUSALS, REJOIN, Words, words_for
 from sessions.extensions import Chains
 from sessions.kept import Progress, progress_of
-from sessions.status import voucher_status
+from sessions.status import ask_names, status_of
+from sessions.usage import accounts_by_id
 from sessions.visit import CloseCause, Visit, VisitState
 from vouchers.admission import Reason, Refused, shut_out
-from vouchers.voucher import Voucher
 
 # Pages that systems ask for to find out whether they are online: nowhere a guest would want to go.
 _PROBES = frozenset(
@@ -100,12 +99,19 @@ def show(session: Session, here: Here, visit: Visit | None, ways: Ways = Ways())
     look.dress(session, here.site)
     page = _build(session, here, visit, ways)
     if page.refresh_seconds is None or _STILL in request.args:
-        return render_template("guest/status.html", page=page)
+        return _render(here, page)
     look_again_after(page.refresh_seconds)
     own_address = {**(request.view_args or {}), **request.args, _STILL: "1"}
     return render_template(
         "guest/status.html", page=replace(page, still_url=url_for(request.endpoint or "", **own_address))
     )
+
+
+def _render(here: Here, page: StatusPage) -> str:
+    """The page; many guests whom their gateway sends get the same one."""
+    if page.ways != Ways() or page.onward_url or page.words:
+        return render_template("guest/status.html", page=page)
+    return here.render("guest/status.html", page=page)
 
 
 def _build(session: Session, here: Here, visit: Visit | None, ways: Ways) -> StatusPage:
@@ -123,14 +129,16 @@ def _build(session: Session, here: Here, visit: Visit | None, ways: Ways) -> Sta
         return page
     if visit.state is VisitState.ASKED:
         return _not_yet(here, visit, page)
-    voucher = session.get_one(Voucher, visit.voucher_id)
-    status = voucher_status(session, here.directory, voucher, here.now)
+    voucher_id = visit.voucher_id or 0
+    named = ask_names(session, [voucher_id])
+    account = accounts_by_id(session, [voucher_id], here.now)[voucher_id]
+    status, ends_at = status_of(here.directory, account, here.now), account.facts.ends_at
     page = replace(
         page,
-        pass_name=voucher.name,
+        pass_name=next(name for _id, name in named.rows()),
         time_left=formats.duration(status.seconds_left) if status.seconds_left is not None else "",
         volume_left=formats.volume(status.octets_left) if status.octets_left is not None else "",
-        ends=formats.moment(voucher.ends_at, here.site.zone, here.now) if voucher.ends_at else "",
+        ends=formats.moment(ends_at, here.site.zone, here.now) if ends_at else "",
     )
     if visit.runs and (taking := _being_taken(session, here, visit, page)):
         return taking
@@ -162,7 +170,7 @@ def _until_closing(here: Here, page: StatusPage, seconds_left: int | None) -> St
 
 def _followers(session: Session, here: Here, visit: Visit) -> tuple[str, ...]:
     ids = Chains(session, [visit.device], here.now).ids_behind(visit.voucher_id, visit.device)
-    names = {voucher.id: voucher.name for voucher in session.scalars(select(Voucher).where(Voucher.id.in_(ids)))}
+    names: dict[int, str] = dict(ask_names(session, ids).rows())
     return tuple(names[one] for one in ids)
 
 

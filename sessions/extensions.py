@@ -10,6 +10,7 @@ from typing import Protocol
 from sqlalchemy import ForeignKey, Index, LargeBinary, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from hotspot.bulk import Query
 from hotspot.database import Base
 from hotspot.directory import SiteRecord
 from hotspot.keys import HASH_OCTETS
@@ -42,13 +43,19 @@ class Extendable(Protocol):
     def device(self) -> bytes | None: ...
 
 
+_FOLLOWING = Query(
+    lambda is_in: select(Extension.voucher_id, Extension.device, Extension.next_voucher_id).where(
+        is_in(Extension.device, "devices")
+    )
+)
+
+
 class Chains:
     """What follows the vouchers of some devices, with the accounts of those vouchers; at most three queries for all."""
 
     def __init__(self, session: Session, devices: Iterable[bytes | None], now: datetime) -> None:
-        query = select(Extension.voucher_id, Extension.device, Extension.next_voucher_id)
         known = {device for device in devices if device}
-        rows = session.execute(query.where(Extension.device.in_(known))).all() if known else []
+        rows = _FOLLOWING.rows(session, devices=known) if known else []
         self._next = {(voucher_id, device): next_id for voucher_id, device, next_id in rows}
         self._accounts = accounts_by_id(session, set(self._next.values()), now)
 

@@ -1,11 +1,13 @@
 """How vouchers stand: what staff and guests are shown of their state, what they used and what is left."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hotspot.bulk import Asked, Query, nothing_asked
 from hotspot.directory import Directory
 from sessions.usage import Account, load_accounts
 from vouchers.admission import MOST_SECONDS, Granted, VoucherFacts, limits_of
@@ -28,6 +30,14 @@ class VoucherStatus:
     devices: int
 
 
+_NAMES = Query(lambda is_in: select(Voucher.id, Voucher.name).where(is_in(Voucher.id, "ids")))
+
+
+def ask_names(session: Session, ids: Collection[int]) -> Asked:
+    """Ask what these vouchers are called: rows of id and name."""
+    return _NAMES.ask(session, ids=ids) if ids else nothing_asked()
+
+
 def voucher_status(session: Session, directory: Directory, voucher: Voucher, now: datetime) -> VoucherStatus:
     """How one voucher stands at `now`."""
     return voucher_statuses(session, directory, [voucher], now)[voucher.id]
@@ -38,10 +48,11 @@ def voucher_statuses(
 ) -> dict[int, VoucherStatus]:
     """How these vouchers stand at `now`, by voucher id; one query for all."""
     accounts = load_accounts(session, vouchers, now)
-    return {id_: _status(directory, account, now) for id_, account in accounts.items()}
+    return {id_: status_of(directory, account, now) for id_, account in accounts.items()}
 
 
-def _status(directory: Directory, account: Account, now: datetime) -> VoucherStatus:
+def status_of(directory: Directory, account: Account, now: datetime) -> VoucherStatus:
+    """How a voucher stands at `now` whose account is known; no query."""
     facts, usage = account.facts, account.usage
     site = directory.sites.get(facts.site_id)
     when = max(now, facts.good_from or now)

@@ -143,7 +143,7 @@ class Crowd:
         host, _, port = GATEWAY.rpartition(":")
         told = {
             "res": state, "uamip": host, "uamport": port, "challenge": challenge.hex(), "called": guest.access_point.value,
-            "mac": guest.device.value, "ip": "10.1.0.7", "nasid": NAS_IDENTIFIER, "userurl": "http://news.example/",
+            "mac": guest.device.value, "ip": "10.1.0.7", "nasid": NAS_IDENTIFIER, "userurl": "http://captive.apple.com/hotspot-detect.html",
         } | more  # fmt: skip
         whole = signed_address(f"{self._doors.portal_url}/g/{self._doors.slug}", told.items(), UAM_SECRET)
         return whole.removeprefix(self._doors.portal_url)

@@ -72,10 +72,15 @@ class Pipeline:
             return
         waiting, self._waiting = self._waiting, []
         self._pgconn.enter_pipeline_mode()
-        asked = self._send(waiting)
-        self._pgconn.pipeline_sync()
-        results = self._receive()
-        self._pgconn.exit_pipeline_mode()
+        try:
+            asked = self._send(waiting)
+            self._pgconn.pipeline_sync()
+            results = self._receive()
+            self._pgconn.exit_pipeline_mode()
+        except BaseException:
+            # Half a conversation: whoever got this connection next would get answers to what we have asked.
+            self._connection.close()
+            raise
         pairs = list(zip(asked, results, strict=True))
         done = (one for one, result in pairs if result.status == ExecStatus.COMMAND_OK)
         self._prepared.update(one for one in done if isinstance(one, bytes))

@@ -60,7 +60,8 @@ class Connection(psycopg.Connection[Any]):
     def rollback(self) -> None:
         """Roll back; what waits in the pipeline is not sent."""
         self.statements.forget()
-        super().rollback()
+        if not self.closed:  # else the server has done it
+            super().rollback()
 
     def watch(self, notice: Diagnostic) -> None:
         """Take note of a warning that a wait was cancelled; its text is in the server's language, its source is not."""
@@ -102,8 +103,8 @@ def create_postgresql_engine(
 def _check(connection: Connection, _record: ConnectionPoolEntry, _proxy: object) -> None:
     """Have a connection replaced that the server has closed: its end can be read, where asking would cost a round trip."""
     poll = select.poll()
-    poll.register(connection.pgconn.socket, select.POLLIN)
     try:
+        poll.register(connection.pgconn.socket, select.POLLIN)
         while poll.poll(0):
             connection.pgconn.consume_input()
     except psycopg.OperationalError as error:

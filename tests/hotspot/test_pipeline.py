@@ -8,9 +8,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from hotspot import bulk
-from hotspot.bulk import Query
+from hotspot.bulk import Query, Rows
 from hotspot.database import Database
 from hotspot.limits import LimitCounter
+from hotspot.pipeline import Pipeline
 from tests.conftest import NOON
 from tests.round_trips import counted_trips
 
@@ -146,6 +147,22 @@ def test_a_connection_that_is_lost_meanwhile_is_an_error_and_replaced(database: 
 
 
 @ON_POSTGRESQL
+@pytest.mark.parametrize("step", ["_send", "_flush", "_wait", "_receive"])
+def test_who_is_interrupted_amid_the_answers_leaves_nobody_half_a_conversation(
+    database: Database, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pipeline, step, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            write_and_ask(database, 1)
+    assert [write_and_ask(database, number) for number in (2, 3)] == [[(2,)], [(3,)]]
+    assert stored(database) == 2
+
+
+@ON_POSTGRESQL
 def test_a_connection_that_was_lost_in_the_pool_is_replaced_unseen(database: Database) -> None:
     with database.read() as one, database.read() as other:
         pids = [driver(session).info.backend_pid for session in (one, other)]
@@ -162,6 +179,13 @@ def end(database: Database, session: Session) -> None:
     with database.read() as another:
         pid = driver(session).info.backend_pid
         another.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+
+
+def write_and_ask(database: Database, number: int) -> Rows:
+    """Store a row, and ask for it before the commit."""
+    with database.write() as session:
+        store(session, number)
+        return HITS.rows(session, subjects=[subject(number)])
 
 
 def write(database: Database, *numbers: int, then_end: bool = False) -> None:

@@ -42,11 +42,17 @@ def make_origin(scheme: str, host: str, port: str) -> Origin:
 
 
 def is_recorded(gateway: str, nas: NasRecord, ports: Mapping[int, str]) -> bool:
-    """Whether guests may be handed back there: the record names host and port, or the host alone and the port is the make's."""
+    """Whether guests may be handed back there: the record names host and port, or the host alone and the port is the make's.
+
+    The scheme has to be the port's; at a port of the operator's own it has to be one that the make speaks.
+    """
     origin = read_origin(gateway)
+    schemes = (ports[origin.port],) if origin.port in ports else tuple(ports.values())
+    if origin.scheme not in schemes:
+        return False
     if f"{origin.host}:{origin.port}" in nas.gateway_addresses:
         return True
-    return origin.host in nas.gateway_addresses and ports.get(origin.port) == origin.scheme
+    return origin.host in nas.gateway_addresses and origin.port in ports
 
 
 def recorded_origins(nas: NasRecord, ports: Mapping[int, str]) -> tuple[str, ...]:

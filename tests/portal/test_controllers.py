@@ -153,6 +153,27 @@ def test_where_a_record_names_no_port_only_the_makes_own_are_meant() -> None:
     assert ask(record_of(Meraki), redirect_of(Meraki, login_url="http://n143.network-auth.example/splash/login"))
 
 
+@pytest.mark.parametrize(
+    ("recorded", "told", "scheme"),
+    [
+        ("192.0.2.1:443", "https://192.0.2.1:443/login.html", "https"),
+        ("192.0.2.1:80", "http://192.0.2.1:80/login.html", "http"),
+        ("192.0.2.1", "https://192.0.2.1/login.html", "https"),
+    ],
+)
+def test_a_recorded_port_is_posted_to_by_its_own_scheme_only(recorded: str, told: str, scheme: str) -> None:
+    nas = record_of(Cisco, recorded)
+    assert posted(found(nas, redirect_of(Cisco, switch_url=told))).url == f"{scheme}://192.0.2.1/login.html"
+    other = told.replace(scheme, "http" if scheme == "https" else "https").replace("1/", "1:443/")
+    assert ask(nas, redirect_of(Cisco, switch_url=other)) is Problem.UNKNOWN_GATEWAY
+
+
+def test_a_port_of_the_operators_own_is_posted_to_by_a_scheme_that_the_make_speaks() -> None:
+    nas, url = record_of(Meraki, "n143.network-auth.example:8443"), "://n143.network-auth.example:8443/splash/login"
+    assert posted(found(nas, redirect_of(Meraki, login_url=f"https{url}")))
+    assert ask(nas, redirect_of(Meraki, login_url=f"http{url}")) is Problem.UNKNOWN_GATEWAY
+
+
 def test_only_the_path_of_the_make_is_posted_to() -> None:
     elsewhere = redirect_of(Meraki, login_url="https://n143.network-auth.example/other/login?mauth=1")
     assert ask(record_of(Meraki), elsewhere) is Problem.MALFORMED

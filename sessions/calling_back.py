@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from hotspot import limits
@@ -13,7 +13,7 @@ from hotspot.legal import Agreement
 from hotspot.limits import Counted, Limit
 from hotspot.mac import Mac
 from hotspot.place import LoginWay
-from sessions.asking import Asked, ask, running_visit
+from sessions.asking import Asked, ask
 from sessions.offers import Wanted
 from sessions.outbox import ask_disconnect_ids
 from sessions.visit import Identifiers, Visit, hash_device
@@ -35,17 +35,23 @@ def ask_for_device(
 ) -> Asked:
     """Note that `device` may come by its MAC, and have the NAS send it away, so that it comes back at once.
 
-    Anybody can name a neighbour's device where nothing is proved. So one that is online here is left alone, or is noted for
-    much already, and nothing in the answer says so.
+    Anybody can name a neighbour's device where nothing is proved. So one that is online at this NAS is left alone, and
+    one that is noted for much already, and nothing in the answer says so.
     """
     hashed = hash_device(keyring, device)
     others = _note_anew(session, wanted, hashed, now)
-    free = proved or (others < MOST_NOTES and running_visit(session, wanted.located.site.id, hashed) is None)
+    free = proved or (others < MOST_NOTES and not _is_online(session, wanted, nas, hashed))
     promised = replace(wanted, device=hashed if free else None)
     asked = ask(session, keyring, promised, nas.id, agreement, now, LoginWay.MAC)
     if free:
         _call_back(session, keyring, asked, nas, device, now)
     return asked
+
+
+def _is_online(session: Session, wanted: Wanted, nas: NasRecord, device: bytes) -> bool:
+    """Whether the device has a visit here, or at another site of the NAS, which would send it away there too."""
+    here = or_(Visit.site_id == wanted.located.site.id, Visit.nas_id == nas.id)
+    return session.scalar(select(Visit.id).where(Visit.device == device, Visit.runs, here).limit(1)) is not None
 
 
 def _note_anew(session: Session, wanted: Wanted, device: bytes, now: datetime) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_network
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from hotspot.audit import COMMAND_LINE
@@ -150,6 +150,16 @@ def test_whoever_names_a_neighbours_device_that_is_online_does_it_no_harm(world:
     assert world.visit(handle).device is None
     assert orders(world) == ()
     assert world.get_in(PHONE.value, device=PHONE) == online
+
+
+def test_a_device_that_is_online_at_another_site_of_the_nas_is_left_alone_too(world: World) -> None:
+    own, strange = world.vouchers(2)
+    online = world.go_online(own, PHONE)
+    with world.database.write() as session:
+        elsewhere = factories.a_place(session, world.keyring)
+        session.execute(update(Visit).where(Visit.handle == online).values(site_id=elsewhere.site.id))
+    assert world.visit(ask(world, strange)).device is None
+    assert orders(world) == ()
 
 
 def test_a_device_that_the_gateway_has_signed_may_change_its_voucher(make_world: MakeWorld) -> None:

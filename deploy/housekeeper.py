@@ -90,9 +90,12 @@ def _move_on(database: Database, directory: Directory, now: datetime) -> int:
         due = find_due(session, directory, now)
     if not (due.to_move or due.to_tell):
         return 0
+    # Whoever has written an order holds no further vouchers: those come first in the order of locks, and so have a transaction.
+    with database.write() as session:
+        moved = move_on(session, directory, due.to_move, now)
     with database.write() as session:
         tell(session, due.to_tell, now)
-        return move_on(session, directory, due.to_move, now)
+    return moved
 
 
 def _end_what_is_over(database: Database, directory: Directory, now: datetime) -> int:

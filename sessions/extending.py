@@ -150,7 +150,10 @@ def _move(
     site, device, before = directory.sites[visit.site_id], visit.device or b"", visit.voucher_id or 0
     passed = [before]
     for account in Chains(session, [device], now).behind(visit):
-        granted = _decide(account, device, site, now) if account.id in vouchers else None
+        if account.id not in vouchers:
+            # Race: it was added after we had chosen whom to hold. The next round holds it too.
+            return False
+        granted = _decide(account, device, site, now)
         if isinstance(granted, Granted):
             break
         passed.append(account.id)

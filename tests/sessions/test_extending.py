@@ -1,18 +1,20 @@
 """A visit that goes on with another voucher: nothing of the first is lost, nothing counts twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
+from sqlalchemy.orm import Session
 
-from hotspot.place import LoginWay
+from hotspot.place import LoginWay, SiteKind
 from sessions.admit import Admitted
 from sessions.extending import MOST_FOLLOWERS, NotExtended, extend
 from sessions.extensions import Extension
 from sessions.orders import NewLimits
 from sessions.outbox import claim
-from sessions.visit import CloseCause, Disconnect, OrderKind, Visit, VisitState, VoucherDevice
+from sessions.usage import lock_vouchers
+from sessions.visit import CloseCause, Disconnect, OrderKind, Visit, VisitState, VoucherDevice, hash_device
 from tests.factories import a_mac
 from tests.sessions.world import World
 from vouchers.admission import Reason, Refused
@@ -172,6 +174,50 @@ def test_a_follower_that_was_revoked_meanwhile_is_passed_over(world: World) -> N
     world.keep_house()
     assert runs_on(world, handle, third)
     assert extensions(world) == 0
+
+
+def test_a_follower_that_comes_while_the_visit_moves_on_has_its_turn_in_the_next_round(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (world.voucher(minutes=30) for _ in range(3))
+    handle = world.go_online(first, PHONE)
+    follow(world, handle, second)
+    world.revoke(second)
+    world.wait(minutes=30)
+    row = {"voucher_id": world.voucher_id(second), "next_voucher_id": world.voucher_id(third)}
+
+    def add_third(session: Session, ids: set[int]) -> Sequence[Voucher]:
+        """Another guest's page, between what is read and what is held."""
+        device = hash_device(world.keyring, PHONE)
+        session.add(Extension(device=device, asked_at=world.now, told_at=world.now, **row))
+        session.flush()
+        return lock_vouchers(session, ids)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sessions.extending.lock_vouchers", add_third)
+        assert world.keep_house().moved_on == 0
+    assert world.keep_house().moved_on == 1
+    assert runs_on(world, handle, third)
+    assert extensions(world) == 0
+
+
+def test_no_vouchers_are_held_after_an_order_was_written(make_world: MakeWorld) -> None:
+    world = make_world(access_points=2, kind=SiteKind.MULTI)
+    spent, anew, *followers = (world.voucher(minutes=minutes) for minutes in (30, 90, 60, 60))
+    handles = [world.go_online(code, device) for code, device in ((spent, PHONE), (anew, TABLET))]
+    for handle, code in zip(handles, followers, strict=True):
+        follow(world, handle, code)
+    world.wait(minutes=29)
+    world.get_in(anew, device=TABLET, access_point=world.place.access_points[1])
+    world.wait(minutes=1)
+    with world.counted_statements() as done:
+        event.listen(world.database.engine, "commit", lambda _connection: done.append("COMMIT"))
+        assert world.keep_house().moved_on == 1
+    orders = [i for i, one in enumerate(done) if "INSERT INTO disconnect" in one]
+    assert len(orders) == 2
+    for order in orders:
+        rest = done[order : done.index("COMMIT", order)]
+        assert not [one for one in rest if "FROM voucher" in one]
 
 
 def test_a_visit_whose_follower_is_taken_by_another_device_ends(world: World) -> None:

@@ -14,6 +14,7 @@ from portal.context import current
 from portal.here import Here
 from portal.languages import asked_language
 from portal.legal import NAMES, legal_page
+from portal.transactions import commit
 from portal.wording import REFUSALS
 from vouchers.admission import Reason
 from vouchers.codes import Code, Mistyped
@@ -64,8 +65,7 @@ def scanned(text: str) -> Response | tuple[str, int]:
         code = Code.parse(text)
     except Mistyped:
         return render_template("guest/no_code.html", words=REFUSALS[Reason.MISTYPED]), 404
-    with portal.database.write() as session:
-        known, here = _look_up(session, code)
+    known, here = commit(portal.database, lambda session: _look_up(session, code))
     if not known:
         return render_template("guest/no_code.html", words=REFUSALS[Reason.UNKNOWN_CODE]), 404
     bounce_url = bounce.address(portal, code, here.site.id if here else None, now)

@@ -11,6 +11,7 @@ from portal.here import Here
 from portal.known import known_guest
 from portal.languages import asked_language
 from portal.status_page import Ways
+from portal.transactions import commit
 from sessions.asking import find_by_page_token
 from sessions.endings import log_out
 from sessions.visit import Visit
@@ -58,15 +59,19 @@ def _ways(session: Session, here: Here, visit: Visit, token: str) -> Ways:
 @blueprint.post("/s/<token>/logout")
 def leave(token: str) -> Response:
     """Log out: the place is free at once, and the gateway, where it is certain which, closes the connection now."""
-    portal, now = current(), current().clock()
-    with portal.database.write() as session:
-        here, visit = own.find(session, token) or abort(404)
-        if was_running := visit.runs:
-            log_out(session, here.site, visit, now)
+    here, visit, was_running = commit(current().database, lambda session: _log_out(session, token))
     gateways, nas = own.gateways(here, visit), own.nas_of(here, visit)
     if was_running and nas and len(gateways) == 1 and (url := HANDOFFS[nas.make].logout(gateways[0])):
         return redirect(url, 303)
     return redirect(url_for("status.page", token=token, lang=asked_language()), 303)
+
+
+def _log_out(session: Session, token: str) -> tuple[Here, Visit, bool]:
+    """The visit that ends, and whether it was running."""
+    here, visit = own.find(session, token) or abort(404)
+    if was_running := visit.runs:
+        log_out(session, here.site, visit, here.now)
+    return here, visit, was_running
 
 
 def _short_address() -> str:

@@ -10,6 +10,7 @@ from portal import cookies, look, own, stored
 from portal.context import current
 from portal.here import Here
 from portal.stored import Stored
+from portal.transactions import commit
 from portal.wording import FORGOTTEN, Words
 from sessions.devices import forget
 from sessions.visit import Visit
@@ -39,14 +40,18 @@ def page(token: str) -> str:
 @blueprint.post("/s/<token>/forget")
 def forget_device(token: str) -> Response:
     """Forget the device: where it came in by itself it has to use the portal again."""
-    with current().database.write() as session:
-        here, visit = own.find(session, token) or abort(404)
-        if visit.device and own.is_own_device(here, visit):
-            forget(session, visit.device)
+    visit = commit(current().database, lambda session: _forget(session, token))
     response = redirect(own.address("data.page", token, forgotten="1"), 303)
     if not visit.runs:
         cookies.forget_visit(response)
     return response
+
+
+def _forget(session: Session, token: str) -> Visit:
+    here, visit = own.find(session, token) or abort(404)
+    if visit.device and own.is_own_device(here, visit):
+        forget(session, visit.device)
+    return visit
 
 
 def _show(session: Session, here: Here, visit: Visit, token: str) -> str:

@@ -12,6 +12,7 @@ from hotspot.mac import Mac
 from portal import own
 from portal.context import current
 from portal.here import Here
+from portal.transactions import commit
 from portal.wording import ADDED, ADDRESS_IS_OWN, ADDRESS_IS_RANDOM, NO_ADDRESS, NO_DEVICE_LEFT, TOO_MANY_DEVICES, Words
 from sessions.devices import add_device, agreed, devices_of, forget_promised
 from sessions.visit import Visit, hash_device
@@ -54,11 +55,10 @@ def form(token: str) -> str | Response:
 def add(token: str) -> str | Response:
     """Let the device come in on the guest's voucher."""
     typed = request.form.get("address", "").strip()[:_LONGEST_ADDRESS]
-    with current().database.write() as session:
-        found = own.running(session, token)
-        if found is None or not can_add(session, *found):
-            return redirect(own.address("status.page", token), 303)
-        alert = _take(session, *found, typed, is_sure=request.form.get("random") == "1")
+    is_sure = request.form.get("random") == "1"
+    found, alert = commit(current().database, lambda session: _add(session, token, typed, is_sure=is_sure))
+    if found is None:
+        return redirect(own.address("status.page", token), 303)
     if alert is None:
         return redirect(own.address("device.form", token, added="1"), 303)
     with current().database.read() as session:
@@ -68,11 +68,14 @@ def add(token: str) -> str | Response:
 @blueprint.post("/s/<token>/device/forget")
 def forget(token: str) -> Response:
     """Take back what was added and has not come yet."""
-    with current().database.write() as session:
-        found = own.running(session, token)
-        if found is not None and found[1].voucher_id:
-            forget_promised(session, found[1].voucher_id, found[1].device)
+    commit(current().database, lambda session: _forget(session, token))
     return redirect(own.address("device.form", token), 303)
+
+
+def _forget(session: Session, token: str) -> None:
+    found = own.running(session, token)
+    if found is not None and found[1].voucher_id:
+        forget_promised(session, found[1].voucher_id, found[1].device)
 
 
 def can_add(session: Session, here: Here, visit: Visit) -> bool:
@@ -81,6 +84,14 @@ def can_add(session: Session, here: Here, visit: Visit) -> bool:
         return False
     voucher = session.get(Voucher, visit.voucher_id)
     return voucher is not None and voucher.devices > 1 and voucher.return_days > 0
+
+
+def _add(session: Session, token: str, typed: str, *, is_sure: bool) -> tuple[tuple[Here, Visit] | None, Words | None]:
+    """Whose page it is, None where nothing can be added; and what is the matter."""
+    found = own.running(session, token)
+    if found is None or not can_add(session, *found):
+        return None, None
+    return found, _take(session, *found, typed, is_sure=is_sure)
 
 
 def _take(session: Session, here: Here, visit: Visit, typed: str, *, is_sure: bool) -> Words | None:

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from portal import own
 from portal.context import current
 from portal.here import Here
+from portal.transactions import commit
 from portal.wording import NO_CODE, NOT_EXTENDED, Words, words_for
 from sessions.extending import NotExtended, extend
 from sessions.offers import redeem
@@ -46,14 +47,18 @@ def form(token: str) -> str | Response:
 def follow(token: str) -> str | Response:
     """Take the code. A wrong one counts as a guess, as everywhere."""
     typed = request.form.get("code", "").strip()[:_LONGEST_CODE]
-    with current().database.write() as session:
-        found = own.running_here(session, token)
-        if found is None or not own.can_extend(*found):
-            return redirect(own.status_address(token), 303)
-        alert = _take(session, *found, typed) if typed else NO_CODE
-    if alert is None:
+    found, alert = commit(current().database, lambda session: _follow(session, token, typed))
+    if found is None or alert is None:
         return redirect(own.status_address(token), 303)
     return _show(*found, token, typed, alert)
+
+
+def _follow(session: Session, token: str, typed: str) -> tuple[tuple[Here, Visit] | None, Words | None]:
+    """Whose page it is, None where nothing can follow; and what is the matter."""
+    found = own.running_here(session, token)
+    if found is None or not own.can_extend(*found):
+        return None, None
+    return found, _take(session, *found, typed) if typed else NO_CODE
 
 
 def _take(session: Session, here: Here, visit: Visit, typed: str) -> Words | None:

@@ -1,10 +1,13 @@
 """What a guest who is online can do: go on with another voucher, add a device, see what is stored, be forgotten."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import Connection, event, func, select
+from sqlalchemy.exc import OperationalError
 
 from hotspot.database import Database
 from hotspot.keys import Keyring
@@ -223,6 +226,54 @@ def test_a_strangers_promise_does_not_take_a_device_from_its_own_voucher(stage: 
     stage.phone.client.post(own_address(stage, "/device"), data={"address": neighbour.value, "random": "1"})
     stage.admit(neighbour.value, device=neighbour)
     assert stage.visits()[-1].voucher_id == own.voucher.id
+
+
+@pytest.mark.parametrize(
+    ("page", "form", "expected"),
+    [
+        ("/extend", {"code": "another"}, {"extensions": 1}),
+        ("/device", {"address": TV.value}, {"promised": 1}),
+        ("/device/forget", {}, {"promised": 0}),
+        ("/forget", {}, {"remembered": 0}),
+        ("/logout", {}, {"running": 0}),
+    ],
+)
+def test_who_was_overtaken_by_another_process_is_served_all_the_same(
+    stage: Stage, page: str, form: dict[str, str], expected: dict[str, int]
+) -> None:
+    for_devices(stage, 3)
+    if "code" in form:
+        form = {"code": another_voucher(stage).code.value}
+    stage.come_online()
+    if page == "/device/forget":
+        stage.phone.client.post(own_address(stage, "/device"), data={"address": TV.value})
+    with losing_one_race(stage.database):
+        answer = stage.phone.client.post(own_address(stage, page), data=form)
+    assert answer.status_code == 303
+    with stage.database.read() as session:
+        counts = {
+            "extensions": session.scalar(select(func.count()).select_from(Extension)),
+            "promised": len(promised(stage)),
+            "remembered": len(session.scalars(select(VoucherDevice).where(VoucherDevice.promised_at.is_(None))).all()),
+            "running": session.scalar(select(func.count()).select_from(Visit).where(Visit.runs)),
+        }
+    assert counts | expected == counts
+
+
+@contextmanager
+def losing_one_race(database: Database) -> Iterator[None]:
+    """The first transaction to commit is the one that the database ends for a deadlock."""
+    lost: list[Connection] = []
+
+    def lose(connection: Connection) -> None:
+        if not lost:
+            lost.append(connection)
+            raise OperationalError(None, None, Exception("deadlock detected"))
+
+    event.listen(database.engine, "commit", lose)
+    yield
+    event.remove(database.engine, "commit", lose)
+    assert lost
 
 
 # What is stored

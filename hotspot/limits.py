@@ -63,6 +63,11 @@ class Limit(enum.Enum):
     SIGN_INS_BY_ADDRESS = _Bound(50, timedelta(minutes=15))
     # In a browser that the account knows: what others try from elsewhere does not touch it.
     SIGN_INS_BY_KNOWN_DEVICE = _Bound(12, timedelta(minutes=15))
+    # Only those come so far who know the password: the account as a whole may be closed to them, and longer each time.
+    SECOND_STEPS = _Bound(20, timedelta(minutes=15), backs_off=True)
+    SECOND_STEPS_BY_KNOWN_DEVICE = _Bound(15, timedelta(minutes=15))
+    # A challenge for passkeys is answered once.
+    CHALLENGE = _Bound(1, timedelta(minutes=5))
     # Asked again of somebody who is signed in already.
     OWN_PASSWORD = _Bound(5, timedelta(minutes=15))
 

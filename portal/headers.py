@@ -22,6 +22,11 @@ def allow_self_post() -> None:
     g.script_source = f"script-src 'sha256-{_SELF_POST_HASH}'; "
 
 
+def allow_own_scripts() -> None:
+    """Let the script files of this portal run on this page."""
+    g.script_source = "script-src 'self'; "
+
+
 def allow_preview_frame() -> None:
     """Let this page show another page of ours in a frame."""
     g.frame_source = "frame-src 'self'; "

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from hotspot.audit import COMMAND_LINE
 from hotspot.directory import AccessPointRecord, Directory, Located, NasRecord, load_directory
 from hotspot.enrolment import NewAccessPoint, NewSite, add_access_points, add_customer, add_site
-from hotspot.keys import Keyring
+from hotspot.keys import Keyring, Purpose, derive_master_key, load_keyring
 from hotspot.mac import Mac
 from hotspot.nas import NewNas, add_nas
 from hotspot.people import Role, User
@@ -18,6 +18,7 @@ from hotspot.people.accounts import add_user
 from hotspot.place import AccessPoint, Customer, LoginWay, Nas, Site, SiteKind
 from sessions.desk import by_ids, revoke_vouchers
 from sessions.login import Login
+from tests.conftest import SECRET_KEY
 from vouchers.issuing import Issued, Order, issue
 from vouchers.pass_changes import NewPass, add_pass
 from vouchers.passes import Clock, Pass, Terms
@@ -26,6 +27,7 @@ from vouchers.voucher import Voucher
 EARLIER = datetime(2026, 6, 1, 8, 0, tzinfo=UTC)
 SECRET = "a RADIUS secret"
 PASSWORD = "a password of tests"
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 ALL_WAYS = (LoginWay.TICKET, LoginWay.VOUCHER, LoginWay.MAC)
 
 _numbers = itertools.count(1)
@@ -161,11 +163,18 @@ def a_user(
     password: str = PASSWORD,
     now: datetime = EARLIER,
 ) -> User:
-    """A user whose password is PASSWORD; whoever needs a customer and has none gets one of their own."""
+    """A user whose password is PASSWORD; whoever needs a customer and has none gets one of their own.
+
+    An operator has an app whose secret is TOTP_SECRET.
+    """
     if role is not Role.OPERATOR and customer is None:
         customer = a_customer(session, now=now)
     email = email or f"user-{a_number()}@example.org"
-    return add_user(session, COMMAND_LINE, email=email, role=role, customer=customer, password=password, now=now)
+    user = add_user(session, COMMAND_LINE, email=email, role=role, customer=customer, password=password, now=now)
+    if role is Role.OPERATOR:
+        keyring = load_keyring(session, derive_master_key(SECRET_KEY))
+        user.totp_secret = keyring.encrypt(Purpose.SECRETS, TOTP_SECRET)
+    return user
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from hotspot.audit import COMMAND_LINE
 from hotspot.enrolment import find_customer
 from hotspot.people import Role, User
 from hotspot.people.accounts import add_user, find_user, invite, reset, retire
+from hotspot.people.factors import remove_factors
 
 
 @click.group()
@@ -105,6 +106,19 @@ def reset_one(installation: Installation, email: str) -> None:
     with installation.write() as work:
         token = reset(work.session, COMMAND_LINE, work.keyring, find_user(work.session, email), work.now)
     _print_link(installation, token)
+
+
+@user.command("drop-second-factor")
+@click.argument("email")
+@pass_installation
+def drop_second_factor(installation: Installation, email: str) -> None:
+    """Let the password alone be enough again for somebody who lost telephone and recovery codes.
+
+    An operator is asked to set up a new second factor after signing in.
+    """
+    with installation.write() as work:
+        remove_factors(work.session, COMMAND_LINE, find_user(work.session, email), work.now)
+    click.echo(f"{email} signs in with the password alone.")
 
 
 @user.command("retire")

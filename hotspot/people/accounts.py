@@ -14,6 +14,7 @@ from hotspot.audit import Actor
 from hotspot.errors import NotFound, Refusal, WrongUse
 from hotspot.keys import Keyring, Purpose
 from hotspot.people import LONGEST_NAME, Role, User
+from hotspot.people.factors import has_factor, remove_factors
 from hotspot.people.passwords import hash_new_password
 from hotspot.people.sign_ins import end_all
 from hotspot.place import Customer
@@ -139,7 +140,9 @@ def change_pin(session: Session, actor: Actor, user: User, pin_hash: str | None,
 def retire(session: Session, actor: Actor, user: User, now: datetime) -> None:
     """Let nobody sign in to this account any more; the address is free again, and the name stays in the record."""
     user.retired_at, user.email, user.password_hash, user.pin_hash = now, None, None, None
-    user.invitation_hash = user.invitation_ends_at = user.totp_secret = user.totp_step = None
+    user.invitation_hash = user.invitation_ends_at = None
+    if has_factor(session, user):
+        remove_factors(session, actor, user, now)
     end_all(session, user.id, now)
     _record(session, actor, "user retired", user, now)
 

@@ -12,14 +12,16 @@ from sqlalchemy import (
     UniqueConstraint,
     delete,
     exists,
+    or_,
     select,
     update,
 )
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from hotspot.database import Base, BigId, Identified
 from hotspot.keys import HASH_OCTETS, Keyring, Purpose
 from hotspot.people import User
+from hotspot.people.passkeys import Passkey
 
 SIGN_IN_LIFE = timedelta(hours=12)
 # How exactly `seen_at` is kept: not every page has to write.
@@ -97,10 +99,25 @@ def start(session: Session, keyring: Keyring, user: User, browser: Browser, now:
     return started
 
 
-def find_running(session: Session, public_id: str, now: datetime) -> tuple[User, SignIn] | None:
+@dataclass(frozen=True)
+class Running:
+    """Who is signed in, and by what.
+
+    `has_factor`: not by the password alone the next time; `has_news`: there are `alerts` to tell here.
+    """
+
+    user: User
+    sign_in: SignIn
+    has_factor: bool
+    has_news: bool = False
+
+
+def find_running(session: Session, public_id: str, now: datetime) -> Running | None:
     """Who is signed in by this; None when it has been ended, is too old, or the account is retired. One query."""
+    has_passkey, new = exists().where(Passkey.user_id == User.id), aliased(SignIn)
+    has_news = exists().where(new.user_id == User.id, new.alert.is_(True), new.started_at > SignIn.device_since)
     found = session.execute(
-        select(User, SignIn)
+        select(User, SignIn, or_(User.totp_secret.is_not(None), has_passkey), has_news)
         .join(SignIn, SignIn.user_id == User.id)
         .where(
             SignIn.public_id == public_id,
@@ -109,7 +126,7 @@ def find_running(session: Session, public_id: str, now: datetime) -> tuple[User,
             User.retired_at.is_(None),
         )
     ).first()
-    return (found[0], found[1]) if found else None
+    return Running(*found) if found else None
 
 
 def running(session: Session, user_id: int, now: datetime) -> list[SignIn]:

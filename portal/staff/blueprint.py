@@ -21,6 +21,7 @@ from portal.staff import (
     account,
     batches,
     desk,
+    factors,
     home_screen,
     invitation,
     issue,
@@ -28,13 +29,14 @@ from portal.staff import (
     looks,
     offer,
     people,
+    second_step,
     sign_in,
     text_form,
     texts,
     use,
     vouchers,
 )
-from portal.staff.user import load_user, note_seen, signed_in
+from portal.staff.user import StaffUser, load_user, note_seen, signed_in
 
 blueprint = Blueprint("staff", __name__)
 csrf = CSRFProtect()
@@ -53,12 +55,23 @@ _ROUTES: tuple[tuple[str, str, Right | None, Callable[..., Any]], ...] = (
     ("POST", "/login", None, sign_in.sign_in),
     ("POST", "/logout", Right.LOOK_UP, sign_in.logout),
     ("GET", "/desk/manifest.webmanifest", None, home_screen.manifest),
+    ("GET", "/login/second", None, second_step.second_step),
+    ("POST", "/login/second", None, second_step.take_second_step),
+    ("POST", "/login/passkey", None, second_step.sign_in_by_passkey),
     ("GET", "/login/invitation/<token>", None, invitation.invitation),
     ("POST", "/login/invitation/<token>", None, invitation.accept_invitation),
     ("GET", "/desk/account", Right.ACCOUNT, account.account),
     ("POST", "/desk/account/password", Right.ACCOUNT, account.change_own_password),
     ("POST", "/desk/account/sign-ins", Right.ACCOUNT, account.end_sign_ins),
     ("POST", "/desk/account/alerts", Right.ACCOUNT, account.confirm_sign_ins),
+    ("GET", "/desk/account/factor", Right.ACCOUNT, factors.factor),
+    ("POST", "/desk/account/factor/remove", Right.ACCOUNT, factors.remove_factor),
+    ("POST", "/desk/account/factor/codes", Right.ACCOUNT, factors.make_recovery_codes),
+    ("GET", "/desk/account/factor/app", Right.ACCOUNT, factors.new_app),
+    ("POST", "/desk/account/factor/app", Right.ACCOUNT, factors.set_up_app),
+    ("GET", "/desk/account/factor/passkey", Right.ACCOUNT, factors.new_passkey),
+    ("POST", "/desk/account/factor/passkey", Right.ACCOUNT, factors.keep_passkey),
+    ("POST", "/desk/account/factor/passkey/drop", Right.ACCOUNT, factors.drop_passkey),
     ("GET", "/desk/people", Right.PEOPLE, people.people),
     ("POST", "/desk/people", Right.PEOPLE, people.invite_person),
     ("GET", "/desk/people/<person_id>", Right.PEOPLE, people.person),
@@ -89,6 +102,9 @@ _ROUTES: tuple[tuple[str, str, Right | None, Callable[..., Any]], ...] = (
 for _method, _rule, _right, _view in _ROUTES:
     blueprint.add_url_rule(_rule, _view.__name__, _view, methods=[_method])
 RIGHTS_NEEDED = {f"{blueprint.name}.{view.__name__}": right for _method, _rule, right, view in _ROUTES}
+
+# What somebody may do who still has to set up a second factor.
+_WITHOUT_FACTOR = {"staff.logout", "staff.new_app", "staff.set_up_app", "staff.new_passkey", "staff.keep_passkey"}
 
 _ERRORS = {
     400: _l("This form was open too long, or something in it was missing. Go back, load the page anew and try again."),
@@ -146,10 +162,17 @@ def guard() -> AnyResponse | None:
     if right is None:
         return None
     if current_user.is_authenticated:
-        note_seen(signed_in(), current().clock())
-        return None if right in signed_in().rights else abort(404)
+        return _guard_viewer(signed_in(), right)
     wanted = request.path if request.method == "GET" and request.path != url_for("staff.desk") else None
     return redirect(url_for("staff.login", next=wanted), 303)
+
+
+def _guard_viewer(user: StaffUser, right: Right) -> AnyResponse | None:
+    if right not in user.rights:
+        abort(404)
+    note_seen(user, current().clock())
+    setting_up = request.endpoint in _WITHOUT_FACTOR
+    return redirect(url_for("staff.new_app"), 303) if user.lacks_factor and not setting_up else None
 
 
 @blueprint.context_processor

@@ -97,7 +97,7 @@ def desk() -> str:
         copied = _doubles(portal.directory(session), doubles.alarms(session, now)) if operates else []
         guesses = guessing.alarms(session, now - ALARMS_SHOWN) if operates else []
         zone = ZoneInfo(sites[0].timezone if sites else "UTC")
-        news = alert_lines(session, user, zone, now)
+        news = alert_lines(session, user, zone, now) if user.has_news else []
     cards = [
         replace(
             card(site, occupancy, sum(line.unused for line in stock[site.id]), now, with_customer=user.is_operator),

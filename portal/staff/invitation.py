@@ -1,6 +1,6 @@
 """Taking an invitation: whoever has the link chooses name and password, and is signed in."""
 
-from flask import redirect, render_template, url_for
+from flask import render_template, url_for
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from werkzeug import Response
@@ -11,8 +11,8 @@ from hotspot.people import User
 from hotspot.people.accounts import accept, find_invited
 from hotspot.people.passwords import hash_new_password
 from portal.context import current
-from portal.staff import device, wording
-from portal.staff.user import start_session
+from portal.staff import wording
+from portal.staff.sign_in import go_on
 
 
 class InvitationForm(FlaskForm):
@@ -40,7 +40,7 @@ def invitation(token: str) -> str | tuple[str, int]:
 
 def accept_invitation(token: str) -> Response | tuple[str, int]:
     """Take the invitation. The password is hashed outside of any transaction, since that takes long."""
-    portal, form, browser = current(), InvitationForm(), device.this_browser()
+    portal, form = current(), InvitationForm()
     name, email = form.name.data or "", form.email.data or ""
     now = portal.clock()
     try:
@@ -57,10 +57,7 @@ def accept_invitation(token: str) -> Response | tuple[str, int]:
         field = form[_FIELDS.get(refusal.code, "password")]
         field.errors = [wording.REFUSALS.get(refusal.code, refusal.sentence)]
         return _render(token, form, invited), 400
-    start_session(user.id, browser)
-    response = redirect(url_for("staff.desk"), 303)
-    device.keep(response, browser)
-    return response
+    return go_on(user, url_for("staff.desk"))
 
 
 def _render(token: str, form: InvitationForm, user: User) -> str:

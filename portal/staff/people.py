@@ -13,6 +13,7 @@ from wtforms import EmailField, SelectField, StringField
 from hotspot.errors import Refusal
 from hotspot.people import Role, User, sign_ins
 from hotspot.people.accounts import change_role, invite, reset, retire
+from hotspot.people.factors import has_factor, remove_factors
 from portal import gate, qr
 from portal.context import current
 from portal.languages import link_languages_to
@@ -28,6 +29,7 @@ class Step(enum.StrEnum):
 
     ROLE = "role"
     RESET = "reset"
+    FACTOR = "factor"
     SIGN_OUT = "sign-out"
     RETIRE = "retire"
 
@@ -52,6 +54,7 @@ class PersonLine:
     role_value: str
     customer: str
     invited: bool
+    has_factor: bool
     own: bool
 
 
@@ -87,7 +90,8 @@ def invite_person() -> tuple[str, int]:
 def person(person_id: str) -> str:
     """A colleague's page."""
     with current().database.read() as session:
-        line = _line(gate.find_person(session, signed_in(), person_id))
+        found = gate.find_person(session, signed_in(), person_id)
+        line = _line(found, second_factor=has_factor(session, found))
     return render_template("staff/person.html", person=line, roles=_roles())
 
 
@@ -108,6 +112,7 @@ def step_person(person_id: str) -> Response | str:
 
 _DONE = {
     Step.ROLE: _l("Saved."),
+    Step.FACTOR: _l("The second factor is off."),
     Step.SIGN_OUT: _l("Signed out everywhere."),
     Step.RETIRE: _l("This account is closed."),
 }
@@ -143,6 +148,8 @@ def _take(session: Session, step: Step, found: User) -> str:
         return reset(session, actor, portal.keyring, found, now)
     if step is Step.ROLE:
         change_role(session, actor, found, _role_asked(), now)
+    elif step is Step.FACTOR:
+        remove_factors(session, actor, found, now)
     elif step is Step.SIGN_OUT:
         sign_ins.end_all(session, found.id, now)
     else:
@@ -166,7 +173,7 @@ def _show_link(user: User, token: str) -> str:
     return render_template("staff/link.html", name=user.name, address=address, picture=qr.draw(address))
 
 
-def _line(user: User) -> PersonLine:
+def _line(user: User, *, second_factor: bool = False) -> PersonLine:
     viewer = signed_in()
     return PersonLine(
         public_id=user.public_id,
@@ -176,5 +183,6 @@ def _line(user: User) -> PersonLine:
         role_value=user.role.value,
         customer=user.customer.name if viewer.is_operator and user.customer else "",
         invited=user.password_hash is None,
+        has_factor=second_factor,
         own=user.id == viewer.id,
     )

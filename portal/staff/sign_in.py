@@ -16,11 +16,13 @@ from wtforms import EmailField, HiddenField, PasswordField
 from hotspot import limits
 from hotspot.limits import Counted, Limit
 from hotspot.people import User, sign_ins
+from hotspot.people.factors import has_factor
 from hotspot.people.passwords import check_password
 from portal.context import Portal, current
 from portal.languages import link_languages_to
 from portal.staff import device
-from portal.staff.user import end_session, start_session
+from portal.staff.second_step import ask_second_step, enter, passkey_options
+from portal.staff.user import end_session
 
 
 class SignInForm(FlaskForm):
@@ -42,27 +44,36 @@ def login() -> str | Response:
     """The form."""
     if current_user.is_authenticated:
         return redirect(url_for("staff.desk"), 303)
-    return render_template("staff/login.html", form=SignInForm(None, next=request.args.get("next")), error=None)
+    words = _l("This passkey is not known here, or the page was open too long.") if "passkey" in request.args else None
+    return _render(SignInForm(None, next=request.args.get("next")), words)
 
 
 def sign_in() -> Response | tuple[str, int]:
     """The form, filled in."""
-    form, browser = SignInForm(), device.this_browser()
+    form = SignInForm()
     outcome = check_sign_in(current(), form.email.data or "", form.password.data or "", request.remote_addr or "")
     if isinstance(outcome, Failed):
         link_languages_to("staff.login")
         status, words = outcome.value
-        return render_template("staff/login.html", form=form, error=words), status
-    start_session(outcome.id, browser)
-    response = redirect(local_target(form.next.data), 303)
-    device.keep(response, browser)
-    return response
+        return _render(form, words), status
+    return go_on(outcome, local_target(form.next.data))
 
 
 def logout() -> Response:
     """Sign out."""
     end_session()
     return redirect(url_for("staff.login"), 303)
+
+
+def go_on(user: User, wanted: str) -> Response:
+    """Let somebody in whose password is right, or ask for the second factor."""
+    with current().database.read() as database:
+        second = has_factor(database, user)
+    return ask_second_step(user, wanted) if second else enter(user, wanted)
+
+
+def _render(form: SignInForm, words: str | None) -> str:
+    return render_template("staff/login.html", form=form, error=words, passkey=passkey_options())
 
 
 def check_sign_in(portal: Portal, email: str, password: str, address: str) -> User | Failed:

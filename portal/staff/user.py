@@ -9,7 +9,8 @@ from flask_login import UserMixin, current_user, login_user, logout_user
 
 from hotspot.audit import Actor
 from hotspot.people import Role, User, sign_ins
-from hotspot.people.sign_ins import SEEN_EVERY, Browser, SignIn
+from hotspot.people.factors import has_factor
+from hotspot.people.sign_ins import SEEN_EVERY, Browser, Running, SignIn
 from hotspot.rights import RIGHTS, Right
 from portal.context import current
 
@@ -24,12 +25,25 @@ class StaffUser(UserMixin):
     name: str
     role: Role
     customer_id: int | None
+    has_factor: bool
+    has_news: bool
     sign_in: SignIn
 
     @classmethod
-    def of(cls, user: User, sign_in: SignIn) -> "StaffUser":
+    def of(cls, running: Running) -> "StaffUser":
         """The account as the pages need it."""
-        return cls(user.id, user.public_id, user.email or "", user.name, user.role, user.customer_id, sign_in)
+        user = running.user
+        return cls(
+            id=user.id,
+            public_id=user.public_id,
+            email=user.email or "",
+            name=user.name,
+            role=user.role,
+            customer_id=user.customer_id,
+            has_factor=running.has_factor,
+            has_news=running.has_news,
+            sign_in=running.sign_in,
+        )
 
     @property
     def rights(self) -> frozenset[Right]:
@@ -40,6 +54,11 @@ class StaffUser(UserMixin):
     def is_operator(self) -> bool:
         """Whether every customer's places are theirs to see."""
         return self.role is Role.OPERATOR
+
+    @property
+    def lacks_factor(self) -> bool:
+        """Whether they have to set up a second factor before anything else."""
+        return self.is_operator and not self.has_factor
 
     @property
     def actor(self) -> Actor:
@@ -62,7 +81,7 @@ def start_session(user_id: int, browser: Browser) -> None:
     with portal.database.write() as database:
         user = database.get_one(User, user_id)
         started = sign_ins.start(database, portal.keyring, user, browser, portal.clock())
-        staff = StaffUser.of(user, started)
+        staff = StaffUser.of(Running(user, started, has_factor(database, user)))
     session.clear()
     session.permanent = True
     login_user(staff)
@@ -81,7 +100,7 @@ def load_user(sign_in_id: str) -> StaffUser | None:
     """The account behind a cookie, unless it has been retired or the sign-in is over."""
     with current().database.read() as database:
         found = sign_ins.find_running(database, sign_in_id, current().clock())
-        return StaffUser.of(*found) if found else None
+        return StaffUser.of(found) if found else None
 
 
 def note_seen(user: StaffUser, now: datetime) -> None:

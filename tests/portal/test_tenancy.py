@@ -28,10 +28,21 @@ from vouchers.issuing import free_voucher
 from vouchers.voucher import Batch, Voucher
 
 # What everybody may open, and what shows the signed-in user's own customer and takes no name of anything.
-OPEN_TO_ALL = {"staff.manifest", "staff.login", "staff.sign_in", "staff.invitation", "staff.accept_invitation"}
+OPEN_TO_ALL = {
+    "staff.manifest",
+    "staff.login",
+    "staff.sign_in",
+    "staff.invitation",
+    "staff.accept_invitation",
+    "staff.second_step",
+    "staff.take_second_step",
+    "staff.sign_in_by_passkey",
+}
 NAMES_NOTHING = {
     "staff.desk", "staff.logout", "staff.search", "staff.people", "staff.invite_person", "staff.account",
-    "staff.change_own_password", "staff.end_sign_ins", "staff.confirm_sign_ins",
+    "staff.change_own_password", "staff.end_sign_ins", "staff.confirm_sign_ins", "staff.factor", "staff.remove_factor",
+    "staff.make_recovery_codes", "staff.new_app", "staff.set_up_app", "staff.new_passkey", "staff.keep_passkey",
+    "staff.drop_passkey",
 }  # fmt: skip
 
 

@@ -39,11 +39,14 @@ def upgrade() -> None:
         )
     _create_sign_in()
     _create_known_device()
+    _create_recovery_code()
+    _create_passkey()
 
 
 def downgrade() -> None:
     """Back to 0017: those of the newer roles, and who has no password yet, may do nothing any more, and are retired."""
-    op.drop_table("known_device")
+    for table in ("passkey", "recovery_code", "known_device"):
+        op.drop_table(table)
     op.drop_table("sign_in")
     op.execute(
         "UPDATE user_account SET retired_at = coalesce(retired_at, created_at)"
@@ -108,6 +111,38 @@ def _create_known_device() -> None:
         sa.UniqueConstraint("user_id", "token_hash", name=op.f("uq_known_device_user_id_token_hash")),
     )
     op.create_index(op.f("ix_known_device_used_at"), "known_device", ["used_at"])
+
+
+def _create_recovery_code() -> None:
+    op.create_table(
+        "recovery_code",
+        sa.Column("id", BIG_ID, nullable=False),
+        sa.Column("user_id", BIG_ID, nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(24), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_recovery_code_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_code")),
+        sa.UniqueConstraint("user_id", "code_hash", name=op.f("uq_recovery_code_user_id_code_hash")),
+    )
+
+
+def _create_passkey() -> None:
+    op.create_table(
+        "passkey",
+        sa.Column("user_id", BIG_ID, nullable=False),
+        sa.Column("name", sa.String(60), nullable=False),
+        sa.Column("credential", sa.LargeBinary(1023), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("uses", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("used_at", MOMENT),
+        sa.Column("id", BIG_ID, nullable=False),
+        sa.Column("public_id", sa.String(16), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_passkey_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkey")),
+        sa.UniqueConstraint("credential", name=op.f("uq_passkey_credential")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_passkey_public_id")),
+    )
+    op.create_index(op.f("ix_passkey_user_id"), "passkey", ["user_id"])
 
 
 def _allow(batch: BatchOperations, before: tuple[str, ...], after: tuple[str, ...]) -> None:

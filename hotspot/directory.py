@@ -10,7 +10,7 @@ from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload
 
 from hotspot.bulk import Query
 from hotspot.exclusions import Exclusion, ExclusionList, Exclusions, load_exclusions
@@ -226,18 +226,19 @@ def current_revision(session: Session) -> int:
 def load_directory(session: Session, keyring: Keyring) -> Directory:
     """Read the whole place; a fixed number of queries."""
     revision = current_revision(session)
-    points = session.scalars(
-        select(AccessPoint).where(AccessPoint.retired_at.is_(None)).options(selectinload(AccessPoint.radios))
-    ).all()
+    # Each with its collection, by a join: one question less.
+    of_points = select(AccessPoint).where(AccessPoint.retired_at.is_(None)).options(joinedload(AccessPoint.radios))
+    points = session.scalars(of_points).unique().all()
     records = {p.id: AccessPointRecord(p.id, p.public_id, p.site_id, p.name) for p in points}
-    sites = session.scalars(select(Site).where(Site.retired_at.is_(None)).options(selectinload(Site.ssids))).all()
+    of_sites = select(Site).where(Site.retired_at.is_(None)).options(joinedload(Site.ssids))
+    sites = session.scalars(of_sites).unique().all()
     points_of: dict[int, list[int]] = defaultdict(list)
     for point in points:
         points_of[point.site_id].append(point.id)
     hours = load_hours(session, {site.id: ZoneInfo(site.timezone) for site in sites})
     exclusions = load_exclusions(session)
-    query = select(Nas).where(Nas.retired_at.is_(None)).order_by(Nas.id)
-    nas = session.scalars(query.options(selectinload(Nas.old_secrets))).all()
+    of_nas = select(Nas).where(Nas.retired_at.is_(None)).options(joinedload(Nas.old_secrets)).order_by(Nas.id)
+    nas = session.scalars(of_nas).unique().all()
     return Directory(
         revision=revision,
         sites={site.id: _site_record(site, points_of[site.id], hours.get(site.id), exclusions) for site in sites},

@@ -222,4 +222,4 @@ def test_the_place_is_read_in_the_same_few_queries_however_large(database: Datab
     with database.write() as session:
         for _ in range(5):
             factories.a_place(session, keyring, SiteKind.MULTI, access_points=5)
-    assert count() == few <= 10
+    assert count() == few <= 8

@@ -1,8 +1,10 @@
 """Guests behind openNDS: the portal decides, the gateway fetches whom to let in, and its reports carry the visit to its end."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from flask.testing import FlaskClient
@@ -19,12 +21,18 @@ from sessions.devices import remember
 from sessions.heartbeat import Heartbeat
 from sessions.housekeeping import LISTENER
 from sessions.kept import REPORT_SECONDS, TAKEN_WITHIN
+from sessions.ledger import Ledger
+from sessions.login import Wish
 from sessions.outbox import has_due
 from sessions.visit import CloseCause, Disconnect, Leg, Visit, VisitState, VoucherDevice
 from tests.factories import a_pass, directory, revoke, some_vouchers
 from tests.portal.conftest import MovableClock
-from tests.portal.guest import Stage, flow_of, words_of
+from tests.portal.guest import Stage, a_free_pass, flow_of, words_of
 from tests.portal.opennds import FAS_KEY, GATEWAY, NAME, NETWORK, OpenNds
+from vouchers.voucher import Voucher
+
+# As many as press the button together.
+AT_ONCE = 4
 
 
 class House:
@@ -394,6 +402,47 @@ def test_the_directory_of_radius_clients_knows_no_opennds(house: House) -> None:
     (nas,) = snapshot.nas
     assert not nas.speaks_radius
     assert snapshot.clients_at(nas.network.network_address) == ()
+
+
+def test_a_free_pass_that_a_device_takes_several_times_at_once_is_taken_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with house.stage.database.write() as session:
+        article = a_free_pass(session, always=True)
+    page = house.gateway.arrive()
+    form = {"flow": flow_of(page.text), "variant": f"pass:{article.public_id}", "terms": str(house.stage.terms.id)}
+    together, read = Barrier(AT_ONCE), Ledger._free_passes_taken
+    first_tries: list[int] = []
+
+    def read_together(self: Ledger, wishes: list[Wish]) -> dict[int, tuple[tuple[int, int, bytes], int]]:
+        """Everybody has read what the device has taken, and stores one more. SQLite lets nobody else in meanwhile."""
+        taken = read(self, wishes)
+        if house.stage.database.engine.dialect.name == "postgresql" and first_tries and first_tries.pop():
+            together.wait(5)
+        return taken
+
+    def press(_: int) -> int:
+        client = house.gateway.client.application.test_client()
+        return client.post(f"/g/{house.gateway.slug}/login", data=form).status_code
+
+    def take_at_once() -> list[int]:
+        first_tries.extend([1] * AT_ONCE)
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            return list(threads.map(press, range(AT_ONCE)))
+
+    def rounds() -> list[int]:
+        with house.stage.database.read() as session:
+            of_pass = select(Voucher.free_round).where(Voucher.pass_id == article.id)
+            return list(session.scalars(of_pass.order_by(Voucher.free_round)))
+
+    monkeypatch.setattr(Ledger, "_free_passes_taken", read_together)
+    assert take_at_once() == [303] * AT_ONCE
+    assert rounds() == [0]
+    house.clock.pass_by(minutes=60)
+    form["flow"] = flow_of(house.gateway.arrive().text)
+    assert take_at_once() == [303] * AT_ONCE
+    assert rounds() == [0, 1], "once more when it is spent"
+    assert sum(visit.runs for visit in house.stage.visits()) == 1
 
 
 def liar(house: House) -> OpenNds:

@@ -157,7 +157,9 @@ def test_the_overview_takes_as_many_queries_for_many_sites_as_for_one(
 
 
 @pytest.mark.parametrize("path", ["/login", "/desk"])
-def test_staff_pages_hold_no_script_or_style_inline_and_no_foreign_script(app: Flask, database: Database, path: str) -> None:
+def test_staff_pages_hold_no_script_or_style_inline_and_no_foreign_script(
+    app: Flask, database: Database, path: str
+) -> None:
     with database.write() as session:
         a_user(session, customer=a_site(session).customer, email=EMAIL)
     page = signed_in(app, EMAIL).get(path) if path == "/desk" else app.test_client().get(path)

@@ -7,7 +7,7 @@ from hotspot import audit, exclusions, keys, legal, limits, looks, opening, peop
 from hotspot.database import Base
 from hotspot.people import factors, passkeys, sign_ins  # noqa: F401
 from sessions import agreements, connection_log, doubles, extensions, guessing, heartbeat, visit  # noqa: F401
-from vouchers import deeds, offer, once, passes, presets, voucher  # noqa: F401
+from vouchers import deeds, ledger, offer, once, passes, presets, shifts, voucher  # noqa: F401
 
 METADATA = Base.metadata
 

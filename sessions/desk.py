@@ -22,6 +22,7 @@ from sessions.visit import CloseCause, Visit, VoucherDevice
 from vouchers import changing, lengths, switching
 from vouchers.changing import Done
 from vouchers.deeds import Action, Deed
+from vouchers.ledger import give_again, take_back
 from vouchers.voucher import Batch, Voucher
 
 
@@ -35,10 +36,16 @@ def of_batch(batch: Batch) -> ColumnElement[bool]:
     return Voucher.batch_id == batch.id
 
 
-def revoke_vouchers(session: Session, actor: Actor, site: Site, chosen: ColumnElement[bool], now: datetime) -> Done:
-    """Make vouchers worthless, and have the visits that run on them ended."""
+def revoke_vouchers(
+    session: Session, actor: Actor, site: Site, chosen: ColumnElement[bool], now: datetime,
+    *, money_back: bool = False, reason: str = "",
+) -> Done:  # fmt: skip
+    """Make vouchers worthless, and have the visits that run on them ended; the price of those sold is given back or not."""
     done = changing.change(session, actor, site, chosen, Action.REVOKE, changing.revoked(now), now)
+    if done.deed:
+        done.deed.money_back = money_back
     end_visits(session, done.ids, CloseCause.REVOKED, now)
+    take_back(session, actor, site, done.ids, now, money_back=money_back, reason=reason)
     return done
 
 
@@ -109,6 +116,8 @@ def undo(session: Session, actor: Actor, site: Site, deed: Deed, now: datetime) 
     if deed.action in (Action.REVOKE, Action.SWITCH_OFF):
         withdraw_disconnects(session, done.ids, CloseCause.REVOKED)
     change_limits_of(session, done.ids, now)
+    if deed.action == Action.REVOKE:
+        give_again(session, actor, site, done.ids, now, money_back=deed.money_back)
     return done
 
 

@@ -43,10 +43,13 @@ def replace_slip(
     used = account.usage
     batch = issue_like(session, actor, keyring, old, shared, f"#{old.serial}", now)
     new = session.scalars(select(Voucher).where(Voucher.batch_id == batch.id)).one()
-    rows = [(new.id, used.octets, used.seconds)]
-    bulk.update(session, cast(Table, Voucher.__table__), ("id", "settled_octets", "settled_seconds"), rows)
+    columns, rows = (
+        ("id", "settled_octets", "settled_seconds", "sold_at"),
+        [(new.id, used.octets, used.seconds, old.sold_at)],
+    )
+    bulk.update(session, cast(Table, Voucher.__table__), columns, rows)
     session.expire(new)
-    revoke_vouchers(session, actor, site, by_ids([old.id]), now)
+    revoke_vouchers(session, actor, site, by_ids([old.id]), now, reason=f"replaced by #{new.serial}")
     for one, detail in ((old, f"replaced by {new.serial}"), (new, f"in place of {old.serial}")):
         subject = f"voucher {one.public_id}"
         audit.record(session, actor, "voucher replaced", subject, now, customer_id=site.customer_id, detail=detail)

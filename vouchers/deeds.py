@@ -3,7 +3,7 @@
 import enum
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Integer, LargeBinary, String
+from sqlalchemy import ForeignKey, Integer, LargeBinary, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotspot.database import Base, Identified
@@ -52,6 +52,8 @@ class Deed(Identified, Base):
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batch.id"))
     was_inactive: Mapped[bool | None]
     was_activated_at: Mapped[datetime | None]
+    # Whether the price of what was revoked was given back.
+    money_back: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class FormerVoucher(Base):

@@ -3,8 +3,9 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
@@ -16,7 +17,8 @@ from hotspot.errors import Refusal, WrongUse
 from hotspot.keys import Keyring, Purpose
 from hotspot.place import Site
 from vouchers.codes import Code
-from vouchers.passes import Clock, Pass, TermsColumns
+from vouchers.ledger import note_issued
+from vouchers.passes import TO_THIRD_YEAR, Clock, Pass, TermsColumns
 from vouchers.voucher import SERIAL_DIGITS, Batch, Voucher
 
 LARGEST_BATCH = 10_000
@@ -78,7 +80,7 @@ def open_batch(session: Session, actor: Actor, keyring: Keyring, site: Site, ord
 
     Refusal as for `issue`.
     """
-    shared = _terms(order, now) | _dates(order, now)
+    shared = _terms(order, now) | _dates(order, ZoneInfo(site.timezone), now)
     batch = Batch(
         site_id=site.id,
         pass_id=order.article.id,
@@ -93,6 +95,7 @@ def open_batch(session: Session, actor: Actor, keyring: Keyring, site: Site, ord
     session.add(batch)
     session.flush()
     _insert(session, keyring, batch, shared, min(order.count, CHUNK))
+    note_issued(session, actor, batch, shared, order.count, now)
     detail = f"{order.count} x {order.article.slug}{', inactive' if order.inactive else ''}"
     subject = f"batch {batch.public_id}"
     audit.record(session, actor, "vouchers issued", subject, now, customer_id=site.customer_id, detail=detail)
@@ -109,7 +112,15 @@ def issue_like(
     session.add(batch)
     session.flush()
     _insert(session, keyring, batch, shared, 1)
+    note_issued(session, actor, batch, shared, 1, now, note)
     return batch
+
+
+def last_moment(start: datetime, good_days: int, zone: ZoneInfo) -> datetime:
+    """Until when vouchers may be used first that are good from `start` for so many days, or TO_THIRD_YEAR."""
+    if good_days != TO_THIRD_YEAR:
+        return start + timedelta(days=good_days)
+    return datetime(start.astimezone(zone).year + 4, 1, 1, tzinfo=zone).astimezone(UTC)
 
 
 def issue_more(session: Session, keyring: Keyring, batch: Batch) -> int:
@@ -147,9 +158,9 @@ def _terms(order: Order, now: datetime) -> dict[str, object]:
     return terms | own | {"until": ends}
 
 
-def _dates(order: Order, now: datetime) -> dict[str, object]:
+def _dates(order: Order, zone: ZoneInfo, now: datetime) -> dict[str, object]:
     start = max(now, order.good_from or now)
-    good_until = order.good_until or start + timedelta(days=order.article.good_days)
+    good_until = order.good_until or last_moment(start, order.article.good_days, zone)
     if not start < good_until or max(start, good_until) > now + 2 * FURTHEST:
         raise Refusal(
             "bad-dates", "They have to be good for a time that has not passed, and at most twenty years ahead."

@@ -12,7 +12,7 @@ from hotspot.audit import Actor
 from hotspot.enrolment import check_slug
 from hotspot.errors import NotFound, Refusal, WrongUse
 from hotspot.place import Customer, Part, Site, announce_change
-from vouchers.passes import Clock, Pass, Terms
+from vouchers.passes import STANDARD_TAX, TO_THIRD_YEAR, Clock, Pass, Terms
 
 LAST_POSITION = 9999
 EVERYWHERE = "everywhere"
@@ -25,9 +25,10 @@ class NewPass:
     slug: str
     name: str
     terms: Terms
-    good_days: int = 365
+    good_days: int | None = None
     return_days: int = 14
     price_cents: int = 0
+    tax_basis_points: int = STANDARD_TAX
     currency: str = "EUR"
     always: bool = False
     position: int | None = None
@@ -140,7 +141,14 @@ def _write(article: Pass, told: NewPass) -> None:
         setattr(article, name, getattr(told.terms, name))
     for name in _OTHERS:
         setattr(article, name, getattr(told, name))
-    article.name = told.name.strip()
+    article.name, article.good_days = told.name.strip(), _good_days(told)
+
+
+def _good_days(told: NewPass) -> int:
+    """Who has paid can come for years; what cost nothing is worth nothing after a year."""
+    if told.good_days is not None:
+        return told.good_days
+    return TO_THIRD_YEAR if told.price_cents else 365
 
 
 def _record(
@@ -164,8 +172,10 @@ def _check(new: NewPass, now: datetime) -> None:
     _check_terms(new.terms, now)
     if not new.name.strip() or len(new.name) > 80:
         raise WrongUse("bad-name", "A pass needs a name of 1 to 80 characters.")
-    if not 1 <= new.good_days <= 3660 or not 0 <= new.return_days <= 14:
-        raise WrongUse("bad-days", "--good-days is 1 to 3660, --return-days 0 to 14.")
+    if not TO_THIRD_YEAR <= _good_days(new) <= 3660 or not 0 <= new.return_days <= 14:
+        raise WrongUse("bad-days", "--good-days is 0 to 3660, --return-days 0 to 14.")
+    if not 0 <= new.tax_basis_points <= 10_000:
+        raise WrongUse("bad-tax", "--tax is 0 to 100.")
     if not 0 <= new.price_cents <= 1_000_000:
         raise WrongUse("bad-price", "--price is 0 to 10000.00.")
     if new.terms.free and new.price_cents:

@@ -13,6 +13,11 @@ from hotspot.errors import NotFound
 from hotspot.place import Site
 
 MEGABYTE = 1_000_000
+# Germany's rate, in basis points (section 12 UStG).
+STANDARD_TAX = 1900
+# For `good_days`: to the end of the third calendar year after that of issue. As long lasts a claim for what was paid in
+# Germany (sections 195 and 199 BGB).
+TO_THIRD_YEAR = 0
 
 
 class Clock(enum.StrEnum):
@@ -63,7 +68,9 @@ class TermsColumns:
     replace: Mapped[bool]
     free: Mapped[bool]
     return_days: Mapped[int] = mapped_column(Integer)
+    # Gross; 1900 basis points of tax are 19 %.
     price_cents: Mapped[int] = mapped_column(Integer)
+    tax_basis_points: Mapped[int] = mapped_column(Integer, default=STANDARD_TAX, server_default=str(STANDARD_TAX))
     currency: Mapped[str] = mapped_column(String(3))
 
     @property

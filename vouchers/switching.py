@@ -1,7 +1,8 @@
 """Printed stock: batches that are switched on when they are handed out, and switched off when they are lost."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +12,8 @@ from hotspot.errors import Refusal
 from hotspot.place import Site
 from vouchers.changing import Done, Standing, change
 from vouchers.deeds import Action
+from vouchers.issuing import last_moment
+from vouchers.ledger import note_not_issued
 from vouchers.voucher import Batch, Voucher
 
 
@@ -22,12 +25,12 @@ def switch_on(session: Session, actor: Actor, site: Site, batch: Batch, now: dat
     _hold(session, batch)
     if not batch.inactive:
         raise Refusal("switched-on", "This batch is switched on already.")
-    days = timedelta(days=batch.good_days) if batch.good_days and batch.activated_at is None else None
+    days = batch.good_days if batch.activated_at is None else None
 
     def new(one: Standing) -> Mapping[str, object]:
         if days is None or one.first_used_at:
             return {"inactive": False}
-        good_until = max(now, one.good_from or now) + days
+        good_until = last_moment(max(now, one.good_from or now), days, ZoneInfo(site.timezone))
         return {"inactive": False, "good_until": min(good_until, one.until or good_until)}
 
     done = change(session, actor, site, Voucher.batch_id == batch.id, Action.SWITCH_ON, new, now, batch=batch)
@@ -54,6 +57,7 @@ def stop_issuing(session: Session, actor: Actor, site: Site, batch: Batch, now: 
     if not batch.is_unfinished:
         raise Refusal("batch-whole", "This batch has been issued as a whole already.")
     batch.cancelled_at = now
+    note_not_issued(session, actor, batch, now)
     subject, detail = f"batch {batch.public_id}", f"{batch.issued} of {batch.count}"
     audit.record(session, actor, "batch cancelled", subject, now, customer_id=site.customer_id, detail=detail)
 

@@ -92,6 +92,8 @@ class Voucher(Identified, TermsColumns, Base):
     first_used_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    # When it was handed out against money (vouchers/ledger.py).
+    sold_at: Mapped[datetime | None]
     settled_octets: Mapped[int] = mapped_column(BigInteger, default=0)
     settled_seconds: Mapped[int] = mapped_column(BigInteger, default=0)
     note: Mapped[str] = mapped_column(String(200), default="", server_default="")

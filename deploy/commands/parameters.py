@@ -29,21 +29,35 @@ class MacType(click.ParamType[Mac]):
             self.fail(str(error), param, ctx)
 
 
-class PriceType(click.ParamType[int]):
-    """A gross price such as 4.90, in cents."""
+class _HundredthsType(click.ParamType[int]):
+    """A number of at most two decimals, in hundredths."""
 
-    name = "PRICE"
+    example = ""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
         try:
-            cents = Decimal(value) * 100
-            if cents.is_finite() and cents == cents.to_integral_value():
-                return int(cents)
+            hundredths = Decimal(value) * 100
+            if hundredths.is_finite() and hundredths == hundredths.to_integral_value():
+                return int(hundredths)
         except InvalidOperation:
             pass
-        self.fail(f"{value[:40]!r} is not a price such as 4.90", param, ctx)
+        self.fail(f"{value[:40]!r} is not {self.example}", param, ctx)
+
+
+class PriceType(_HundredthsType):
+    """A gross price such as 4.90, in cents."""
+
+    name = "PRICE"
+    example = "a price such as 4.90"
+
+
+class PercentType(_HundredthsType):
+    """A rate such as 19 or 8.1 per cent, in basis points."""
+
+    name = "PERCENT"
+    example = "a percentage such as 19 or 8.1"
 
 
 class MomentType(click.ParamType[datetime]):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from deploy.commands.base import pass_installation
 from deploy.commands.output import format_of_many, format_of_one, print_added, print_many
-from deploy.commands.parameters import MomentType, PriceType, in_zone, one_of, only_one
+from deploy.commands.parameters import MomentType, PercentType, PriceType, in_zone, one_of, only_one
 from deploy.commands.views import show_pass
 from deploy.enforcement import makes_at, who_enforces
 from deploy.installation import Installation
@@ -24,6 +24,10 @@ from vouchers.passes import Clock, Pass, Terms, passes_at
 Command = Callable[..., None]
 CLOCK_HELP = "How time runs: from first use, while online, to the end of the site's day, or until a moment."
 UNTIL_HELP = "End, in ISO 8601; without an offset on the clock of --site, else in UTC."
+GOOD_DAYS_HELP = (
+    "Days in which its first use has to be; 0: to the end of the third year after that of issue."
+    " Without it: 0 with a price, else 365."
+)
 # What a pass may do without.
 CLEARABLE = ("minutes", "until", "megabytes", "down-kbit", "up-kbit", "position")
 
@@ -67,12 +71,13 @@ def limit_options(command: Command) -> Command:
 @limit_options
 @click.option("--devices", type=int, default=1, show_default=True, help="Devices online at the same time.")
 @click.option("--replace", is_flag=True, help="A further device may take the place of another, on the portal.")
-@click.option("--good-days", type=int, default=365, show_default=True, help="Days in which its first use has to be.")
+@click.option("--good-days", type=int, help=GOOD_DAYS_HELP)
 @click.option("--return-days", type=int, default=14, show_default=True, help="Days a device is remembered, 0 to 14.")
 @click.option("--free", is_flag=True, help="A pass without a voucher, once per device and day.")
 @click.option("--always", is_flag=True, help="With --free: who has used it up may take it again on the same day.")
 @click.option("--hide", is_flag=True, help="Do not show it on the page; vouchers of it can be issued all the same.")
 @click.option("--price", type=PriceType(), default="0.00", show_default=True, help="Gross price in euros.")
+@click.option("--tax", type=PercentType(), default="19", show_default=True, help="Tax in the price, in per cent.")
 @scope_options
 @format_of_one
 @pass_installation
@@ -109,11 +114,12 @@ def add(
 @limit_options
 @click.option("--devices", type=int, help="Devices online at the same time.")
 @click.option("--replace/--no-replace", default=None, help="Whether a further device may take the place of another.")
-@click.option("--good-days", type=int, help="Days in which its first use has to be.")
+@click.option("--good-days", type=int, help=GOOD_DAYS_HELP)
 @click.option("--return-days", type=int, help="Days a device is remembered, 0 to 14.")
 @click.option("--always/--once", default=None, help="Whether a free pass that is used up may be taken again that day.")
 @click.option("--show/--hide", "shown", default=None, help="Whether it stands on the page.")
 @click.option("--price", type=PriceType(), help="Gross price in euros.")
+@click.option("--tax", type=PercentType(), help="Tax in the price, in per cent.")
 @click.option("--without", multiple=True, type=click.Choice(CLEARABLE), help="Take this away; repeat for several.")
 @scope_options
 @pass_installation
@@ -178,6 +184,8 @@ def _changes(told: dict[str, Any], scope: Scope) -> dict[str, Any]:
     changes = dict(told)
     if "price" in changes:
         changes["price_cents"] = changes.pop("price")
+    if "tax" in changes:
+        changes["tax_basis_points"] = changes.pop("tax")
     if "hide" in changes:
         changes["shown"] = not changes.pop("hide")
     until: datetime | None = changes["until"]

@@ -101,6 +101,7 @@ def show_pass(article: Pass, site: Site | None, customer: Customer | None) -> Sh
         "good_days": article.good_days,
         "return_days": article.return_days,
         "price": f"{article.price_cents // 100}.{article.price_cents % 100:02}",
+        "tax_percent": article.tax_basis_points / 100,
         "currency": article.currency,
         "position": place_of(article),
         "preselected": article.preselected,

@@ -39,7 +39,10 @@ _ENTRIES = """
            decode(substr(md5('t' || i), 1, 16), 'hex'), now(), 20, 10000000
       FROM generate_series({first}, {last}) AS i, (SELECT id FROM site LIMIT 1) AS site
 """
-_TERMS = "name, clock, minutes, until, megabytes, down_kbit, up_kbit, devices, replace, free, return_days, price_cents, currency"
+_TERMS = (
+    "name, clock, minutes, until, megabytes, down_kbit, up_kbit, devices, replace, free, return_days, price_cents, "
+    "tax_basis_points, currency"
+)
 _A_STATEMENT = 1_000_000
 
 

@@ -19,6 +19,14 @@ def site_day(moment: datetime, zone: ZoneInfo, day_ends: time) -> date:
     return local.date() - timedelta(days=1) if started_yesterday else local.date()
 
 
+def at_wall_clock(local: datetime, zone: ZoneInfo) -> datetime:
+    """The instant, in UTC, at which clocks on the wall of the site show `local`; one with an offset is meant as it says.
+
+    What the change to daylight-saving time leaves out is as much later, what comes twice is its first occurrence (PEP 495).
+    """
+    return (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
+
+
 def end_of_site_day(moment: datetime, zone: ZoneInfo, day_ends: time) -> datetime:
     """The instant, in UTC, at which the site's day of `moment` ends.
 

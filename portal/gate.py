@@ -1,5 +1,6 @@
 """The one gate to what belongs to customers (decision 12): every look-up of the staff pages goes through it."""
 
+from collections.abc import Collection
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -14,17 +15,26 @@ from hotspot.people import Role, User
 from hotspot.place import AccessPoint, Customer, Site
 from portal.staff.user import StaffUser
 from vouchers import finding
+from vouchers.deeds import Deed
+from vouchers.presets import Preset
 from vouchers.voucher import Batch, Voucher
 
-Found = TypeVar("Found", Site, Batch, Voucher, Look)
+Found = TypeVar("Found", Site, Batch, Voucher, Look, Preset, Deed)
 
 
 def find(session: Session, user: StaffUser, kind: type[Found], public_id: str) -> Found:
     """The row of this kind with this public id; 404 when there is none, or when it is not the user's to see."""
-    found = session.scalar(_visible(user, kind).where(kind.public_id == public_id))
-    if found is None:
-        abort(404)
-    return found
+    return look_for(session, user, kind, public_id) or abort(404)
+
+
+def look_for(session: Session, user: StaffUser, kind: type[Found], public_id: str) -> Found | None:
+    """The same, and None instead of a page that says 404."""
+    return session.scalar(_visible(user, kind).where(kind.public_id == public_id))
+
+
+def find_all(session: Session, user: StaffUser, kind: type[Found], public_ids: Collection[str]) -> list[Found]:
+    """Those of these rows that are the user's to see; one query."""
+    return list(session.scalars(_visible(user, kind).where(kind.public_id.in_(public_ids))))
 
 
 def sites(session: Session, user: StaffUser) -> list[Site]:

@@ -1,15 +1,19 @@
-"""Finding vouchers: by code or serial number, listed, counted."""
+"""Finding vouchers: by code or serial number, listed by what they are, counted."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from hotspot.errors import NotFound
 from hotspot.keys import Keyring, Purpose
 from vouchers.codes import Code, Mistyped
-from vouchers.voucher import SERIAL_DIGITS, Voucher
+from vouchers.voucher import SERIAL_DIGITS, Batch, Voucher, VoucherState
+
+# More batches than this with one note are not looked through.
+_MOST_BATCHES = 1000
 
 
 def code_hashes(keyring: Keyring, code: Code) -> list[bytes]:
@@ -22,10 +26,21 @@ def find_by_code(session: Session, keyring: Keyring, code: Code) -> Voucher | No
     return session.scalar(select(Voucher).where(Voucher.code_hash.in_(code_hashes(keyring, code))))
 
 
+def is_serial(text: str) -> bool:
+    """Whether this is a serial number, and no code."""
+    return text.isascii() and text.isdecimal() and len(text) == SERIAL_DIGITS
+
+
+def read_scanned(text: str) -> str:
+    """What was typed or scanned: of an address, as a QR code has it, the code at its end."""
+    wanted = text.strip()
+    return wanted.rstrip("/").rpartition("/")[2] if "://" in wanted else wanted
+
+
 def find_voucher(session: Session, keyring: Keyring, code_or_serial: str) -> Voucher:
     """The voucher with this code or serial number; NotFound tells a mistyped code from an unknown one."""
-    wanted = code_or_serial.strip()
-    if wanted.isdecimal() and len(wanted) == SERIAL_DIGITS:
+    wanted = read_scanned(code_or_serial)
+    if is_serial(wanted):
         found = session.scalar(select(Voucher).where(Voucher.serial == wanted))
         if found is None:
             raise NotFound("no-voucher", "There is no voucher with this serial number.")
@@ -39,14 +54,68 @@ def find_voucher(session: Session, keyring: Keyring, code_or_serial: str) -> Vou
     return found
 
 
+@dataclass(frozen=True)
+class Filter:
+    """Which vouchers a list is to show: those of a state, of a batch, with a text in their own or their batch's note.
+
+    What volume or minutes online have used up is not known to the database: a list of those in use holds it too.
+    """
+
+    state: VoucherState | None = None
+    batch_id: int | None = None
+    note: str = ""
+
+
 def list_vouchers(
-    session: Session, site_ids: Sequence[int], *, before: int | None = None, limit: int = 50
+    session: Session,
+    site_ids: Sequence[int],
+    now: datetime,
+    *,
+    wanted: Filter | None = None,
+    before: int | None = None,
+    limit: int = 50,
 ) -> list[Voucher]:
     """The sites' vouchers with a code, the newest first, a page at a time: those with an id under `before`."""
     query = select(Voucher).where(Voucher.site_id.in_(site_ids), Voucher.serial.is_not(None))
+    if wanted:
+        query = query.where(*_conditions(session, site_ids, wanted, now))
     if before is not None:
         query = query.where(Voucher.id < before)
     return list(session.scalars(query.order_by(Voucher.id.desc()).limit(limit)))
+
+
+def _conditions(session: Session, site_ids: Sequence[int], wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
+    conditions = []
+    if wanted.state:
+        conditions.append(_in_state(wanted.state, now))
+    if wanted.batch_id is not None:
+        conditions.append(Voucher.batch_id == wanted.batch_id)
+    if text := wanted.note.strip():
+        noted = select(Batch.id).where(Batch.site_id.in_(site_ids), Batch.note.icontains(text, autoescape=True))
+        batches = session.scalars(noted.order_by(Batch.id.desc()).limit(_MOST_BATCHES)).all()
+        of_its_own = and_(Voucher.note != "", Voucher.note.icontains(text, autoescape=True))
+        conditions.append(or_(Voucher.batch_id.in_(batches), of_its_own))
+    return conditions
+
+
+def _in_state(state: VoucherState, now: datetime) -> ColumnElement[bool]:
+    """The state as far as rows tell it; `ix_voucher_...` are made for these very words."""
+    unused = and_(Voucher.first_used_at.is_(None), Voucher.revoked_at.is_(None), ~Voucher.inactive)
+    used = and_(Voucher.first_used_at.is_not(None), Voucher.revoked_at.is_(None), ~Voucher.inactive)
+    begun = or_(Voucher.good_from.is_(None), Voucher.good_from <= now)
+    match state:
+        case VoucherState.UNUSED:
+            return and_(unused, begun, Voucher.good_until > now)
+        case VoucherState.NOT_YET_VALID:
+            return and_(unused, Voucher.good_from > now)
+        case VoucherState.IN_USE:
+            return and_(used, or_(Voucher.ends_at > now, Voucher.ends_at.is_(None)))
+        case VoucherState.OVER:
+            return or_(and_(used, Voucher.ends_at <= now), and_(unused, begun, Voucher.good_until <= now))
+        case VoucherState.INACTIVE:
+            return and_(Voucher.inactive, Voucher.revoked_at.is_(None))
+        case VoucherState.REVOKED:
+            return Voucher.revoked_at.is_not(None)
 
 
 def count_vouchers(session: Session, site_ids: Sequence[int], now: datetime) -> dict[int, int]:

@@ -93,7 +93,7 @@ def move_preset(session: Session, actor: Actor, site: Site, preset: Preset, by: 
 
 def _write(preset: Preset, new: NewPreset) -> None:
     if not new.name.strip() or len(new.name) > LONGEST_NAME:
-        raise WrongUse("bad-name", f"A preset needs a name of 1 to {LONGEST_NAME} characters.")
+        raise WrongUse("bad-button", f"A preset needs a name of 1 to {LONGEST_NAME} characters.")
     if new.article.free:
         raise Refusal("pass-is-free", f"{new.article.name!r} is a free pass: guests take it without a voucher.")
     preset.name, preset.pass_id = new.name.strip(), new.article.id

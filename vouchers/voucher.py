@@ -24,6 +24,9 @@ class VoucherState(enum.StrEnum):
     NOT_YET_VALID = "not-yet-valid"
 
 
+# What nobody has used yet, and can be handed out.
+USABLE_LATER = (VoucherState.UNUSED, VoucherState.INACTIVE, VoucherState.NOT_YET_VALID)
+
 SERIAL_DIGITS = 9
 
 _is_free = text("free_day IS NOT NULL")

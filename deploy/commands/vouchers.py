@@ -81,7 +81,7 @@ def list_(installation: Installation, slug: str, limit: int, form: str) -> None:
     """List a site's vouchers, the newest first, without their codes."""
     with installation.read() as work:
         site = find_site(work.session, slug)
-        found = list_vouchers(work.session, [site.id], limit=limit)
+        found = list_vouchers(work.session, [site.id], work.now, limit=limit)
         statuses = voucher_statuses(work.session, load_directory(work.session, work.keyring), found, work.now)
         rows: list[Shown] = [
             {

@@ -17,18 +17,19 @@ from portal import articles, formats, gate, qr
 from portal.context import Portal, current
 from portal.staff import wording
 from portal.staff.desk import ssid_of
+from portal.staff.growing import growing_page
+from portal.staff.undoing import undoable
 from portal.staff.user import signed_in
 from portal.staff.wording import StateWords
 from sessions.status import voucher_statuses
 from vouchers.codes import Code
+from vouchers.passes import Pass
 from vouchers.stock import vouchers_of
-from vouchers.voucher import Batch, Voucher, VoucherState, clear_code
+from vouchers.voucher import USABLE_LATER, Batch, Voucher, VoucherState, clear_code
 
 # A part is what one page shows and one print job holds.
 PART = 500
 CARDS_ON_A_SHEET = 8
-# What can be handed out now or later.
-PRINTABLE = (VoucherState.UNUSED, VoucherState.INACTIVE, VoucherState.NOT_YET_VALID)
 CARD_LANGUAGES = ("de", "en")
 # Paper outlives the day: measured from then, no date is written as "today" or "tomorrow".
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -60,6 +61,17 @@ class BatchHead:
     issued: str
     good_from: str
     good_until: str
+    progress: "Progress"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a batch has come, and whether it can be used."""
+
+    issued: int
+    cancelled: bool
+    inactive: bool
+    good_days: int | None
 
 
 @dataclass(frozen=True)
@@ -107,7 +119,11 @@ def batch(batch_id: str) -> str:
     portal, number = current(), _part_asked()
     prints = Right.PRINT in signed_in().rights
     with portal.database.read() as session:
-        loaded = _load(session, portal, batch_id, number)
+        whole = gate.find(session, signed_in(), Batch, batch_id)
+        if whole.is_unfinished:
+            return growing_page(whole, session.get_one(Site, whole.site_id), session.get_one(Pass, whole.pass_id))
+        loaded = _load(session, portal, whole, number)
+        way_back = undoable(session)
     rows = [
         VoucherRow(
             voucher.public_id, voucher.serial or "", code.printed if code and prints else None, wording.STATES[state]
@@ -117,7 +133,7 @@ def batch(batch_id: str) -> str:
     unused = sum(code is not None for _voucher, _state, code in loaded.rows)
     return render_template(
         "staff/batch.html", head=_head(loaded, portal.clock()), rows=rows, parts=_parts(loaded.batch, number),
-        part=number, unused=unused,
+        part=number, unused=unused, undoable=way_back,
     )  # fmt: skip
 
 
@@ -125,7 +141,7 @@ def print_batch(batch_id: str) -> str:
     """Cards of the batch's unused vouchers, laid out on A4."""
     portal, number = current(), _part_asked()
     with portal.database.read() as session:
-        loaded = _load(session, portal, batch_id, number)
+        loaded = _load(session, portal, gate.find(session, signed_in(), Batch, batch_id), number)
     address = portal.settings.public_portal_url
     cards = [
         Card(voucher.serial or "", code.printed, qr.draw(f"{address}/v/{code.value}"))
@@ -146,8 +162,7 @@ def _part_asked() -> int:
     return number
 
 
-def _load(session: Session, portal: Portal, batch_id: str, part: int) -> _Loaded:
-    found = gate.find(session, signed_in(), Batch, batch_id)
+def _load(session: Session, portal: Portal, found: Batch, part: int) -> _Loaded:
     vouchers = vouchers_of(session, found, offset=(part - 1) * PART, limit=PART)
     if not vouchers:
         abort(404)
@@ -163,7 +178,7 @@ def _load(session: Session, portal: Portal, batch_id: str, part: int) -> _Loaded
 
 
 def _code(portal: Portal, voucher: Voucher, state: VoucherState) -> Code | None:
-    return clear_code(portal.keyring, voucher) if state in PRINTABLE else None
+    return clear_code(portal.keyring, voucher) if state in USABLE_LATER else None
 
 
 def _head(loaded: _Loaded, now: datetime) -> BatchHead:
@@ -181,7 +196,14 @@ def _head(loaded: _Loaded, now: datetime) -> BatchHead:
         issued=wording.day_and_hour(loaded.batch.issued_at, zone),
         good_from=wording.day_and_hour(first.good_from, zone) if first.good_from else "",
         good_until=wording.day_and_hour(first.good_until, zone),
+        progress=_progress(loaded.batch),
     )
+
+
+def _progress(batch: Batch) -> Progress:
+    not_begun = batch.inactive and batch.activated_at is None
+    days = batch.good_days if not_begun else None
+    return Progress(batch.issued, batch.cancelled_at is not None, batch.inactive, days)
 
 
 def _card_words(loaded: _Loaded, language: str) -> CardWords:
@@ -205,9 +227,10 @@ def _good_until(voucher: Voucher, zone: ZoneInfo) -> str:
 
 def _parts(whole: Batch, number: int) -> Sequence[Part]:
     """The parts of a batch that is too large for one page; none of a smaller one."""
-    if whole.count <= PART:
+    if whole.issued <= PART:
         return ()
-    starts = range(0, whole.count, PART)
+    starts = range(0, whole.issued, PART)
     return [
-        Part(index, start + 1, min(start + PART, whole.count), index == number) for index, start in enumerate(starts, 1)
+        Part(index, start + 1, min(start + PART, whole.issued), index == number)
+        for index, start in enumerate(starts, 1)
     ]

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_time
 from flask_babel import lazy_gettext as _l
 
+from hotspot.errors import Refusal
 from hotspot.people import Role
 from portal.languages import language
 from vouchers.voucher import VoucherState
@@ -25,7 +26,7 @@ STATES = {
     VoucherState.IN_USE: StateWords(_l("in use"), "in-use"),
     VoucherState.OVER: StateWords(_l("over"), "over"),
     VoucherState.REVOKED: StateWords(_l("revoked"), "revoked"),
-    VoucherState.INACTIVE: StateWords(_l("not switched on"), "inactive"),
+    VoucherState.INACTIVE: StateWords(_l("inactive"), "inactive"),
     VoucherState.NOT_YET_VALID: StateWords(_l("not yet valid"), "unused"),
 }
 
@@ -36,6 +37,9 @@ ROLES = {
     Role.READ_ONLY: _l("Look only"),
 }
 
+# The states in the order in which a list offers them.
+STATE_CHOICES = {state.value: words for state, words in STATES.items()}
+
 # Whether guests can read a legal text.
 SLOT_STATES = {
     True: StateWords(_l("in force"), "in-use"),
@@ -44,7 +48,24 @@ SLOT_STATES = {
 
 # What the domain refuses with its own English sentences, in the words of these pages.
 REFUSALS = {
-    "bad-count": _l("Please choose a number from 1 to 500."),
+    "bad-count": _l("Please choose a number from 1 to 10,000."),
+    "bad-until": _l("The end has to lie in the future. Please choose a later one."),
+    "no-until": _l("Please say until when the guest stays: date and time."),
+    "bad-dates": _l("These dates do not fit: they have to lie in the future, the first before the second."),
+    "bad-key": _l("This form was incomplete. Please load the page anew and try again."),
+    "key-used": _l("This form was sent before with other values. Please load the page anew and try again."),
+    "bad-button": _l("Please give it a name of at most 40 characters."),
+    "too-many-presets": _l("There are 24 buttons already. Please remove one first."),
+    "bad-length": _l("Please choose a length from one minute to a year."),
+    "none-chosen": _l("Please tick the vouchers first."),
+    "too-late": _l("This can be undone for a minute, and only once."),
+    "nothing-left": _l(
+        "There is nothing left that another slip could give: the voucher is over, revoked or not switched on."
+    ),
+    "switched-on": _l("This batch is switched on already."),
+    "switched-off": _l("This batch is switched off already."),
+    "batch-whole": _l("All vouchers of this batch have been issued already."),
+    "batch-unfinished": _l("This batch is still being issued. Please wait until that is done, or cancel it."),
     "pass-is-over": _l("This pass has ended and gives nothing any more. Please choose another one."),
     "mistyped": _l("This is neither a code nor a serial number. Please check each character."),
     "bad-text": _l("This text is too long: 30,000 characters at most."),
@@ -63,6 +84,11 @@ REFUSALS = {
     "too-many-people": _l("You have reached 200 people. Close an account first."),
     "no-voucher": _l("There is no voucher with this code or serial number at your sites."),
 }
+
+
+def refusal_words(refusal: Refusal) -> str:
+    """What the domain refuses, in the words of these pages."""
+    return str(REFUSALS.get(refusal.code, refusal.sentence))
 
 
 def day(when: datetime, zone: ZoneInfo) -> str:

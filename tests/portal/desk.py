@@ -30,6 +30,8 @@ class _Forms(HTMLParser):
         told = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append((told.get("action", ""), {}))
+        elif tag == "input" and told.get("type") == "checkbox" and "checked" not in told:
+            pass
         elif tag == "input" and self.forms and "name" in told:
             self.forms[-1][1][told["name"]] = told.get("value", "")
         elif tag == "select":

@@ -135,9 +135,14 @@ def test_a_voucher_is_found_by_its_serial_number_and_by_its_code_however_typed(v
     voucher = venue.vouchers[1]
     page = f"/desk/vouchers/{voucher.voucher.public_id}"
 
-    for wanted in (voucher.serial, f" {voucher.serial} ", voucher.code.printed, voucher.code.value.lower()):
+    for wanted in (voucher.serial, f" {voucher.serial} "):
         assert look_up(venue.staff, venue.list, wanted) == page
     assert look_up(venue.staff, "/desk", voucher.serial) == page
+    scanned = f"https://portal.example/v/{voucher.code.value}"
+    for wanted in (voucher.code.printed, voucher.code.value.lower(), scanned):
+        answer = venue.staff.submit(venue.staff.get(venue.list), "/desk/vouchers", wanted=wanted)
+        assert answer.status_code == 200, "what is left stands at no address"
+        assert voucher.serial in words_of(answer)
     assert voucher.serial in words_of(venue.staff.get(page))
 
 
@@ -165,7 +170,8 @@ def test_what_is_neither_code_nor_serial_number_is_told_so_and_can_be_corrected(
 def test_a_code_that_is_looked_up_stands_in_no_address(venue: Venue) -> None:
     answer = venue.staff.submit(venue.staff.get("/desk"), "/desk/vouchers", wanted=venue.vouchers[0].code.printed)
 
-    assert venue.vouchers[0].code.value not in answer.location.replace("-", "")
+    assert answer.status_code == 200
+    assert venue.vouchers[0].code.value not in answer.text.replace("-", "")
     assert venue.staff.get("/desk/vouchers").status_code == 405
 
 

@@ -21,10 +21,12 @@ from hotspot.pictures import encode_logo
 from hotspot.place import Site
 from hotspot.rights import RIGHTS, Right
 from portal.staff.blueprint import RIGHTS_NEEDED
+from sessions.desk import by_ids, note_vouchers
 from tests.factories import a_pass, a_place, a_site, a_user, directory, some_vouchers
 from tests.hotspot.pictures import a_picture
 from tests.portal.desk import Staff, form_of, signed_in, words_of
 from vouchers.issuing import free_voucher
+from vouchers.presets import NewPreset, add_preset
 from vouchers.voucher import Batch, Voucher
 
 # What everybody may open, and what shows the signed-in user's own customer and takes no name of anything.
@@ -67,6 +69,8 @@ class Belongings:
     batch_id: str
     voucher_id: str
     look_id: str
+    preset_id: str
+    deed_id: str
     person_id: str
     # Of a legal text, and nobody's secret.
     kind: str = "terms"
@@ -90,7 +94,18 @@ def belongings(database: Database, keyring: Keyring, now: datetime) -> Belonging
         allow_own_page(session, COMMAND_LINE, place.site, True, now)
         logo = encode_logo(a_picture())
         look = save_look(session, COMMAND_LINE, place.site, NewLook(BLACK, WHITE, (), logo=logo), now)
-        return Belongings(place.site.public_id, batch.public_id, voucher.public_id, look.public_id, colleague.public_id)
+        preset = add_preset(session, COMMAND_LINE, place.site, NewPreset("One hour", place.article), now)
+        noted = note_vouchers(session, COMMAND_LINE, place.site, by_ids([voucher.id]), "a note", now)
+        assert noted.deed
+        return Belongings(
+            place.site.public_id,
+            batch.public_id,
+            voucher.public_id,
+            look.public_id,
+            preset.public_id,
+            noted.deed.public_id,
+            colleague.public_id,
+        )
 
 
 def pages(app: Flask, belongings: Belongings) -> Iterator[Page]:

@@ -129,12 +129,12 @@ def test_vouchers_are_listed_newest_first_a_page_at_a_time(database: Database, k
         place, other = factories.a_place(session, keyring), factories.a_place(session, keyring)
         factories.some_vouchers(session, keyring, other.site, other.article, 3)
         factories.some_vouchers(session, keyring, place.site, place.article, 5)
-        first = list_vouchers(session, [place.site.id], limit=3)
-        rest = list_vouchers(session, [place.site.id], before=first[-1].id, limit=3)
+        first = list_vouchers(session, [place.site.id], NOON, limit=3)
+        rest = list_vouchers(session, [place.site.id], NOON, before=first[-1].id, limit=3)
         ids = [voucher.id for voucher in first + rest]
         assert ids == sorted(ids, reverse=True)
         assert len(ids) == 5
-        assert list_vouchers(session, []) == []
+        assert list_vouchers(session, [], NOON) == []
 
 
 def test_only_vouchers_that_are_unused_and_still_good_are_counted(database: Database, keyring: Keyring) -> None:

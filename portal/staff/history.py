@@ -1,0 +1,84 @@
+"""What was done to a voucher, and by whom: never what its guest did."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hotspot.audit import AuditEntry
+from hotspot.people import User
+from portal import formats
+from portal.staff import wording
+from vouchers.deeds import Action
+from vouchers.voucher import Batch, Voucher
+
+_MOST = 100
+
+_WORDS = {
+    "vouchers issued": _l("issued"),
+    "voucher revoked": _l("revoked"),
+    "voucher noted": _l("note changed"),
+    "voucher good until": _l("first use by another day"),
+    "voucher time changed": _l("time changed"),
+    "outage credited": _l("outage credited"),
+    "vouchers switched on": _l("switched on"),
+    "vouchers switched off": _l("switched off"),
+    "batch cancelled": _l("batch cancelled"),
+    "device freed": _l("device freed"),
+    "voucher replaced": _l("slip replaced"),
+}
+_UNDONE = "undone: "
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """One entry of the record, in words."""
+
+    at: str
+    who: str
+    what: str
+    detail: str
+
+
+def history(session: Session, voucher: Voucher, batch: Batch | None, zone: ZoneInfo) -> list[HistoryLine]:
+    """The record of a voucher and of its batch, the latest first; one query."""
+    subjects = [f"voucher {voucher.public_id}", *([f"batch {batch.public_id}"] if batch else [])]
+    query = (
+        select(AuditEntry, User)
+        .outerjoin(User, User.id == AuditEntry.user_id)
+        .where(AuditEntry.subject.in_(subjects))
+        .order_by(AuditEntry.id.desc())
+        .limit(_MOST)
+    )
+    return [
+        HistoryLine(wording.day_and_hour(entry.at, zone), _who(user), _what(entry.action), _detail(entry, zone))
+        for entry, user in session.execute(query)
+    ]
+
+
+def _who(user: User | None) -> str:
+    """A colleague by name; the operator's people are the operator."""
+    return user.name if user and user.customer_id is not None else str(_("the operator"))
+
+
+def _detail(entry: AuditEntry, zone: ZoneInfo) -> str:
+    """What the record notes beside, in the page's language."""
+    if found := re.fullmatch(r"([+-])([0-9]+) minutes", entry.detail):
+        return f"{'+' if found[1] == '+' else '−'}{formats.duration(int(found[2]) * 60)}"
+    if found := re.search(r"^(?:replaced by|in place of) ([0-9]+)$", entry.detail):
+        by = entry.detail.startswith("replaced")
+        return str(_("replaced by %(serial)s", serial=found[1]) if by else _("in place of %(serial)s", serial=found[1]))
+    if entry.action == Action.GOOD_UNTIL.entry:
+        return wording.day_and_hour(datetime.fromisoformat(entry.detail), zone)
+    return entry.detail
+
+
+def _what(action: str) -> str:
+    undone = action.startswith(_UNDONE)
+    words = str(_WORDS.get(action.removeprefix(_UNDONE), action))
+    return str(_("undone: %(what)s", what=words)) if undone else words

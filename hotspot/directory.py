@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from hotspot.bulk import Query
 from hotspot.exclusions import Exclusion, ExclusionList, Exclusions, load_exclusions
 from hotspot.keys import Keyring, Purpose
 from hotspot.mac import Mac
@@ -29,6 +28,7 @@ from hotspot.place import (
     Site,
     SiteKind,
 )
+from hotspot.questions import Query
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from hotspot import audit
 from hotspot.audit import Actor
-from hotspot.bulk import Query
 from hotspot.database import Base, BigId, UtcDateTime, enum_column
 from hotspot.errors import NotFound, Refusal, WrongUse
 from hotspot.place import Part, announce_change
+from hotspot.questions import Query
 
 # The languages a text for guests may be given in, whatever languages the portal itself speaks; those who read none of
 # a text's languages get the first of these it has.

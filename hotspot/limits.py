@@ -9,9 +9,10 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Integer, LargeBinary, and_, bindparam, case, delete, false, literal, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hotspot.bulk import Query, nothing_asked, upsert
+from hotspot.bulk import upsert
 from hotspot.database import Base, UtcDateTime
 from hotspot.keys import HASH_OCTETS, Keyring, Purpose
+from hotspot.questions import Query, nothing_asked
 
 
 class LimitCounter(Base):

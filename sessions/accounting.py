@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session
 
-from hotspot.bulk import Query
 from hotspot.directory import Directory
 from hotspot.keys import Keyring, Purpose
 from hotspot.place import Nas, announce_change
+from hotspot.questions import Query
 from sessions.closing import close, reopen
 from sessions.connection_log import Journal
 from sessions.held import HeldLeg, HeldVisit, hold, legs_of, write_legs, write_visits

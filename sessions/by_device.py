@@ -8,12 +8,12 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from hotspot.bulk import Query
 from hotspot.database import UtcDateTime
 from hotspot.directory import NasRecord
 from hotspot.keys import Keyring, Purpose
 from hotspot.legal import Agreement
 from hotspot.place import LoginWay
+from hotspot.questions import Query
 from sessions.login import Wish
 from sessions.visit import Visit, VoucherDevice
 from vouchers.admission import Reason, Refused

@@ -33,10 +33,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot import bulk
-from hotspot.bulk import Query
 from hotspot.clock import site_day
 from hotspot.database import Base, BigId, new_public_id
 from hotspot.directory import SiteRecord
+from hotspot.questions import Query
 
 TOKEN_OCTETS = 8
 _TIME_STEP = timedelta(minutes=5)

@@ -10,10 +10,10 @@ from typing import Protocol
 from sqlalchemy import ForeignKey, Index, LargeBinary, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hotspot.bulk import Query
 from hotspot.database import Base
 from hotspot.directory import SiteRecord
 from hotspot.keys import HASH_OCTETS
+from hotspot.questions import Query
 from sessions.usage import Account, accounts_by_id
 from vouchers.admission import MOST_SECONDS, Granted, Reason, Refused, limits_of
 

@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, FromClause, Table, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hotspot import bulk
-from hotspot.bulk import Asked, IsIn, Query
 from hotspot.place import LoginWay
+from hotspot.questions import Asked, IsIn, Query
 from sessions.visit import RUNNING, CloseCause, Leg, Visit, VisitState
 
 

@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from hotspot.bulk import Asked, Query, nothing_asked
 from hotspot.clock import end_of_site_day, site_day
 from hotspot.database import UtcDateTime
 from hotspot.directory import SiteRecord
 from hotspot.keys import Keyring
+from hotspot.questions import Asked, Query, nothing_asked
 from sessions.by_code import ask_about_codes, prove_codes
 from sessions.held import HeldVisit, held_query, held_visits
 from sessions.login import Wish

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
-from hotspot.bulk import Query, nothing_asked
 from hotspot.clock import end_of_site_day, site_day
 from hotspot.database import UtcDateTime
 from hotspot.directory import Located, SiteRecord
@@ -16,6 +15,7 @@ from hotspot.keys import Keyring
 from hotspot.legal import Agreement
 from hotspot.mac import Mac
 from hotspot.place import AccessPoint
+from hotspot.questions import Query, nothing_asked
 from sessions.guessing import a_try, ask_hold_up, count
 from sessions.ledger import RETURNS_WITHIN, has_just_left
 from sessions.places import ask_guests, pool_of

@@ -19,9 +19,9 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hotspot import bulk
-from hotspot.bulk import Asked, Query
 from hotspot.directory import Located
 from hotspot.place import AccessPoint
+from hotspot.questions import Asked, Query
 from sessions.visit import Visit, is_counted
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hotspot.bulk import Query
 from hotspot.keys import Keyring
 from hotspot.legal import Agreement, agreement_in_force
 from hotspot.mac import Mac
 from hotspot.place import LoginWay
+from hotspot.questions import Query
 from sessions.by_code import read_codes
 from sessions.by_device import resolve_devices
 from sessions.login import Login, Wish, is_handle

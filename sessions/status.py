@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hotspot.bulk import Asked, Query, nothing_asked
 from hotspot.directory import Directory
+from hotspot.questions import Asked, Query, nothing_asked
 from sessions.usage import Account, load_accounts
 from vouchers.admission import MOST_SECONDS, Granted, VoucherFacts, limits_of
 from vouchers.voucher import Voucher, VoucherState

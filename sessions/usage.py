@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from hotspot.bulk import Asked, IsIn, Query, nothing_asked
 from hotspot.directory import SiteRecord
+from hotspot.questions import Asked, IsIn, Query, nothing_asked
 from sessions.visit import Leg, Visit
 from vouchers.admission import Refused, Usage, VoucherFacts, limits_of
 from vouchers.passes import Terms

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import event, func, select
 
 from hotspot import bulk
-from hotspot.bulk import Query
 from hotspot.database import Database
 from hotspot.limits import LimitCounter
+from hotspot.questions import Query
 from hotspot.traffic import Arrival, StrangerTraffic, record
 from tests.conftest import NOON
 

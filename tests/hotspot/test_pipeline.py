@@ -8,10 +8,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from hotspot import bulk
-from hotspot.bulk import Query, Rows
 from hotspot.database import Database
 from hotspot.limits import LimitCounter
 from hotspot.pipeline import Pipeline
+from hotspot.questions import Query, Rows
 from tests.conftest import NOON
 from tests.round_trips import counted_trips
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import ForeignKey, String, Table
+from sqlalchemy import DDL, ForeignKey, Index, String, Table, event
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot import bulk
@@ -16,14 +16,33 @@ class AuditEntry(Base):
     """One change: actor, action, subject."""
 
     __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_entry_customer_id_id", "customer_id", "id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     at: Mapped[datetime]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
-    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"))
     action: Mapped[str] = mapped_column(String(40))
     subject: Mapped[str] = mapped_column(String(60), index=True)
     detail: Mapped[str] = mapped_column(String(200), default="")
+
+
+# The database itself lets nobody change or remove an entry, whatever the program does.
+_ON_SQLITE = (
+    "CREATE TRIGGER audit_entry_keeps_entries BEFORE DELETE ON audit_entry"
+    " BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END",
+    "CREATE TRIGGER audit_entry_keeps_values BEFORE UPDATE ON audit_entry"
+    " BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END",
+)
+_ON_POSTGRESQL = (
+    "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$ BEGIN RAISE EXCEPTION '%% is append-only', TG_TABLE_NAME; END $$",
+    "CREATE TRIGGER audit_entry_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry"
+    " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+)
+for _dialect, _statements in (("sqlite", _ON_SQLITE), ("postgresql", _ON_POSTGRESQL)):
+    for _statement in _statements:
+        event.listen(AuditEntry.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)

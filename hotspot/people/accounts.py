@@ -128,7 +128,7 @@ def change_role(session: Session, actor: Actor, user: User, role: Role, now: dat
     _require_fit(role, user.customer_id is not None)
     if user.role is not role:
         user.role = role
-        _record(session, actor, "role changed", user, now, detail=role.value)
+        _record(session, actor, "role changed", user, now, role.value)
 
 
 def change_pin(session: Session, actor: Actor, user: User, pin_hash: str | None, now: datetime) -> None:
@@ -207,6 +207,6 @@ def _flush(session: Session) -> None:
         raise Refusal("email-taken", "There is an account for this address already.") from error
 
 
-def _record(session: Session, actor: Actor, action: str, user: User, now: datetime, detail: str = "") -> None:
-    subject = f"user {user.public_id}"
+def _record(session: Session, actor: Actor, action: str, user: User, now: datetime, role: str = "") -> None:
+    subject, detail = f"user {user.public_id}", f"{user.name}: {role}" if role else user.name
     audit.record(session, actor, action, subject, now, customer_id=user.customer_id, detail=detail)

@@ -143,4 +143,4 @@ def _hash(keyring: Keyring, user: User, code: str) -> bytes:
 
 
 def _record(session: Session, actor: Actor, action: str, user: User, now: datetime) -> None:
-    audit.record(session, actor, action, f"user {user.public_id}", now, customer_id=user.customer_id)
+    audit.record(session, actor, action, f"user {user.public_id}", now, customer_id=user.customer_id, detail=user.name)

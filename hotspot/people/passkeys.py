@@ -176,4 +176,4 @@ def _read(answer: str) -> dict[str, object]:
 
 
 def _record(session: Session, actor: Actor, action: str, user: User, now: datetime) -> None:
-    audit.record(session, actor, action, f"user {user.public_id}", now, customer_id=user.customer_id)
+    audit.record(session, actor, action, f"user {user.public_id}", now, customer_id=user.customer_id, detail=user.name)

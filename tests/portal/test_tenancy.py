@@ -41,7 +41,8 @@ OPEN_TO_ALL = {
     "staff.sign_in_by_passkey",
 }
 NAMES_NOTHING = {
-    "staff.desk", "staff.logout", "staff.search", "staff.people", "staff.invite_person", "staff.account",
+    "staff.desk", "staff.logout", "staff.search", "staff.record", "staff.record_csv",
+    "staff.people", "staff.invite_person", "staff.account",
     "staff.change_own_password", "staff.end_sign_ins", "staff.confirm_sign_ins", "staff.factor", "staff.remove_factor",
     "staff.make_recovery_codes", "staff.new_app", "staff.set_up_app", "staff.new_passkey", "staff.keep_passkey",
     "staff.drop_passkey",

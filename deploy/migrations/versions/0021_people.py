@@ -20,6 +20,26 @@ NEW_ROLES = (*OLD_ROLES, "front-desk", "read-only")
 # What refers to a person, and may do without one for a moment.
 REFERRING = (("audit_entry", "user_id"), ("batch", "issued_by"))
 
+# The audit record is append-only by the database itself.
+APPEND_ONLY = {
+    "sqlite": (
+        "CREATE TRIGGER audit_entry_keeps_entries BEFORE DELETE ON audit_entry"
+        " BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END",
+        "CREATE TRIGGER audit_entry_keeps_values BEFORE UPDATE ON audit_entry"
+        " BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END",
+    ),
+    "postgresql": (
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$",
+        "CREATE TRIGGER audit_entry_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+    ),
+}
+CHANGEABLE = {
+    "sqlite": ("DROP TRIGGER audit_entry_keeps_entries", "DROP TRIGGER audit_entry_keeps_values"),
+    "postgresql": ("DROP TRIGGER audit_entry_is_append_only ON audit_entry", "DROP FUNCTION refuse_change()"),
+}
+
 
 def upgrade() -> None:
     """Whoever is there is called by their address until they say otherwise."""
@@ -41,10 +61,18 @@ def upgrade() -> None:
     _create_known_device()
     _create_recovery_code()
     _create_passkey()
+    op.drop_index(op.f("ix_audit_entry_customer_id"), "audit_entry")
+    op.create_index("ix_audit_entry_customer_id_id", "audit_entry", ["customer_id", "id"])
+    for statement in APPEND_ONLY[op.get_bind().dialect.name]:
+        op.execute(statement)
 
 
 def downgrade() -> None:
     """Back to 0017: those of the newer roles, and who has no password yet, may do nothing any more, and are retired."""
+    for statement in CHANGEABLE[op.get_bind().dialect.name]:
+        op.execute(statement)
+    op.drop_index("ix_audit_entry_customer_id_id", "audit_entry")
+    op.create_index(op.f("ix_audit_entry_customer_id"), "audit_entry", ["customer_id"])
     for table in ("passkey", "recovery_code", "known_device"):
         op.drop_table(table)
     op.drop_table("sign_in")

@@ -1,21 +1,25 @@
 """Error pages in plain words."""
 
-import secrets
 import sqlite3
+import time
 from dataclasses import dataclass
 
 import structlog
 from flask import Flask, abort, g, render_template, request
 from flask_babel import lazy_gettext as _l
+from markupsafe import escape
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from portal.context import current
 from portal.headers import look_again_after
-from portal.languages import link_languages_nowhere
+from portal.languages import asked_language, language, link_languages_nowhere
 from portal.overload import Overloaded
 
 # How long a browser waits before it asks again while the database is away.
 RETRY_SECONDS = 10
+# For a portal that has too much in hand.
+_BUSY = 429
 
 _log = structlog.get_logger("portal")
 
@@ -77,24 +81,33 @@ def _database_away(error: DBAPIError | TimeoutError) -> tuple[str, int, dict[str
     g.database_away = True
     # The message of a driver may name hosts, users and rows.
     _log.error("database away", error=type(cause).__name__)
-    return _try_again(RETRY_SECONDS)
+    return _try_again(RETRY_SECONDS, 503)
 
 
 def _overloaded(_error: Overloaded) -> tuple[str, int, dict[str, str]]:
-    """Not all come back at once."""
-    _log.warning("overloaded")
-    return _try_again(RETRY_SECONDS + secrets.randbelow(RETRY_SECONDS))
+    """No failure of ours, and nothing that another node should be asked for: docs/decisions/0019."""
+    return _try_again(current().waiting.number(time.monotonic()), _BUSY)
 
 
-def _try_again(seconds: int) -> tuple[str, int, dict[str, str]]:
+def _try_again(seconds: int, status: int) -> tuple[str, int, dict[str, str]]:
     # A link to another language would lose what the gateway has written into the address.
     link_languages_nowhere()
     # An empty address is this page's own, with all that the gateway has added to it.
     address = "" if request.method in {"GET", "HEAD"} else g.get("retry_at")
     if address is not None:
         look_again_after(seconds, address)
-    page = render_template("unavailable.html", retry_at=address)
-    return page, 503, {"Retry-After": str(seconds)}
+    return _waiting_page(address, busy=status == _BUSY), status, {"Retry-After": str(seconds)}
+
+
+def _waiting_page(address: str | None, *, busy: bool) -> str:
+    """The page, which has to cost little when a crowd gets it."""
+    if g.get("flow_token"):
+        return render_template("unavailable.html", retry_at=address, busy=busy)
+    pages = current().pages
+    stand_in = address and pages.stand_in
+    shown = ("unavailable.html", stand_in, busy, language(), asked_language())
+    own = str(escape(address or ""))
+    return pages.show(shown, own, lambda: render_template("unavailable.html", retry_at=stand_in, busy=busy))
 
 
 def _is_mistake(error: BaseException | None) -> bool:

@@ -8,7 +8,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from portal import bounce, cookies, errors, flow, landing, opennds_poll, site_page, status_page
+from portal import bounce, cookies, errors, flow, landing, opennds_poll, overload, site_page, status_page
 from portal.context import current
 from portal.flow import Flow
 from portal.handoffs import (
@@ -58,6 +58,7 @@ _Page = str | tuple[str, int] | Response
 @blueprint.get("/g/<slug>")
 def site_page_of(slug: str) -> _Page:
     """Where gateways send guests, and where guests who type the address end up."""
+    overload.shed(request.environ, overload.PAGE_SECONDS)
     with current().database.read() as session:
         here = _here(session, slug)
         arrived = _arrived(here)
@@ -119,6 +120,7 @@ def log_in(slug: str) -> _Page:
 def _log_in(slug: str, flow_token: str, form: Form) -> _Page:
     sealed = seal_form(current().keyring, flow_token, form)
     errors.retry_at(url_for("guest.back_to_site", slug=slug, form=sealed, lang=asked_language()))
+    overload.shed(request.environ, overload.LOGIN_SECONDS)
     with current().logins.take():
         return _decide(slug, flow_token, form)
 

@@ -1,4 +1,4 @@
-"""Pages that are the same for many guests but for the flow they carry on: rendered once, and kept.
+"""Pages that are the same for many guests but for one thing, such as the flow they carry on: rendered once, and kept.
 
 A page is kept by all that it shows, so none can be old. Nothing a guest has typed belongs into one.
 """
@@ -14,16 +14,16 @@ class KeptPages:
     """The pages of one process."""
 
     def __init__(self) -> None:
-        # In place of the flow token: as good in addresses and in forms, and nothing that a page can hold otherwise.
+        # In place of a flow token or an address: as good in addresses and in forms, and nothing that a page can hold otherwise.
         self.stand_in = secrets.token_urlsafe(16)
         self._parts: dict[Hashable, list[str]] = {}
 
-    def show(self, shown: Hashable, flow_token: str, render: Callable[[], str]) -> str:
-        """The page for the guest who has `flow_token`. `shown` is all that it shows; `render` puts `stand_in` for the token."""
+    def show(self, shown: Hashable, own: str, render: Callable[[], str]) -> str:
+        """The page for one guest; `own` is HTML, put where `render` puts `stand_in`, and `shown` is all else that it shows."""
         parts = self._parts.get(shown)
         if parts is None:
             parts = render().split(self.stand_in)
             if len(self._parts) >= _MOST:
                 self._parts.clear()
             self._parts[shown] = parts
-        return flow_token.join(parts)
+        return own.join(parts)

@@ -151,9 +151,20 @@ def _build(session: Session, here: Here, visit: Visit | None, ways: Ways) -> Sta
     if not status.seconds_left or status.octets_left == 0:
         words = CLOSINGS[CloseCause.OVER] if visit.close_cause is not CloseCause.REVOKED else words
         page = replace(page, time_left="", volume_left="", ends="")
-    elif visit.close_cause is CloseCause.OVER and (refused := shut_out(here.site, visit.device or b"", here.now)):
-        words = words_for(refused, here.site.zone, here.now)
+    else:
+        words = _shut_out_words(here, visit) or words
     return replace(page, view=View.OVER, words=words)
+
+
+def _shut_out_words(here: Here, visit: Visit) -> Words | None:
+    """Why a visit ended whose site has closed or whose device was excluded; once that is past the guest may come back."""
+    told = Refused.read(visit.refusal or "")
+    noted = told is not None and told.reason in (Reason.CLOSED, Reason.EXCLUDED)
+    if visit.close_cause is not CloseCause.OVER and not (noted and visit.close_cause is CloseCause.STOPPED):
+        return None
+    if refused := shut_out(here.site, visit.device or b"", here.now):
+        return words_for(refused, here.site.zone, here.now)
+    return CLOSINGS[CloseCause.STOPPED] if noted else None
 
 
 def _until_closing(here: Here, page: StatusPage, seconds_left: int | None) -> StatusPage:

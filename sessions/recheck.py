@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from hotspot.directory import Directory
 from sessions.extensions import SPENT, extended_of
-from sessions.held import VISIT, HeldVisit, hold_free
+from sessions.held import VISIT, HeldVisit, hold_free, write_visits
 from sessions.outbox import ask_disconnect_ids
 from sessions.usage import accounts_by_id
 from sessions.visit import CloseCause, Disconnect, OrderKind, Visit
-from vouchers.admission import DeviceFacts, PlaceFacts, Reason, Refused, decide
+from vouchers.admission import DeviceFacts, PlaceFacts, Reason, Refused, decide, shut_out
 from vouchers.passes import Clock
 from vouchers.voucher import Voucher
 
@@ -42,9 +42,20 @@ def recheck(session: Session, directory: Directory, visits: Iterable[HeldVisit],
     The caller holds the visits' rows.
     """
     refused = find_refused(session, directory, visits, now)
+    _note_shut_out(session, directory, refused.get(CloseCause.OVER, ()), now)
     for cause, ended in refused.items():
         ask_disconnect_ids(session, [(visit.id, visit.nas_id) for visit in ended], cause, now)
     return sum(map(len, refused.values()))
+
+
+def _note_shut_out(session: Session, directory: Directory, ended: Iterable[HeldVisit], now: datetime) -> None:
+    """Note at visits that end although their vouchers go on why: by the time the guest looks, the site may be open again."""
+    noted = []
+    for visit in ended:
+        if refused := shut_out(directory.sites[visit.site_id], visit.device or b"", now):
+            visit.refusal = refused.note
+            noted.append(visit)
+    write_visits(session, noted)
 
 
 def find_refused(

@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from deploy.housekeeper import do_round
 from hotspot import limits
 from hotspot.audit import COMMAND_LINE
 from hotspot.clock import Clock
@@ -269,6 +270,32 @@ def test_after_closing_the_guests_page_says_why_the_access_ended(stage: Stage, c
     assert "today, 15:00" in words_of(stage.phone.get(address))
     clock.pass_by(hours=1)
     stage.close_visits(CloseCause.OVER)
+    assert "The hotspot is closed now" in words_of(stage.phone.get(address))
+
+
+def test_once_the_site_is_open_again_nobody_is_told_to_buy_what_is_left(stage: Stage, clock: MovableClock) -> None:
+    close_at_three(stage)
+    address = stage.come_online().location
+    clock.pass_by(hours=1)
+    with stage.database.read() as session:
+        snapshot = directory(session, stage.keyring)
+    assert do_round(stage.database, snapshot, clock()).over == 1
+    stage.close_visits(CloseCause.OVER)
+    assert "The hotspot is closed now" in words_of(stage.phone.get(address))
+    clock.pass_by(hours=17)
+    words = words_of(stage.phone.get(address))
+    assert "You are offline" in words
+    assert "new voucher" not in words
+
+
+def test_a_session_that_the_gateway_stops_at_closing_time_is_told_why_too(stage: Stage, clock: MovableClock) -> None:
+    close_at_three(stage)
+    address = stage.come_online().location
+    clock.pass_by(hours=1)
+    with stage.database.read() as session:
+        snapshot = directory(session, stage.keyring)
+    do_round(stage.database, snapshot, clock())
+    stage.close_visits(CloseCause.STOPPED)
     assert "The hotspot is closed now" in words_of(stage.phone.get(address))
 
 

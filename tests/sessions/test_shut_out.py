@@ -13,7 +13,7 @@ from sessions.visit import CloseCause
 from tests.conftest import NOON
 from tests.factories import a_mac
 from tests.sessions.world import World
-from vouchers.admission import Reason
+from vouchers.admission import Reason, Refused
 
 
 def test_visits_end_when_their_site_closes_and_the_accept_has_said_so(world: World) -> None:
@@ -31,6 +31,9 @@ def test_visits_end_when_their_site_closes_and_the_accept_has_said_so(world: Wor
     world.wait(minutes=1)
     assert world.keep_house().over == 1
     assert world.outbox() == [(outcome.handle, CloseCause.OVER)]
+    noted = Refused.read(world.visit(outcome.handle).refusal or "")
+    assert noted
+    assert noted.reason is Reason.CLOSED
     assert world.reason(left_over) is Reason.CLOSED
     assert world.stored(code).ends_at == outcome.granted.ends_at
 
@@ -43,7 +46,9 @@ def test_the_visits_of_a_device_end_once_it_is_excluded_and_no_way_leads_back(wo
     world.reload()
     assert world.keep_house().over == 1
     assert world.outbox() == [(handle, CloseCause.OVER)]
+    assert world.visit(handle).refusal == Refused(Reason.EXCLUDED, moment=NOON + timedelta(hours=1)).note
     assert world.visit(stays).runs
+    assert world.visit(stays).refusal is None
     assert world.reason(code, device=a_mac(1)) is Reason.EXCLUDED
     assert world.reason(a_mac(1).value, device=a_mac(1)) is Reason.EXCLUDED
     world.wait(hours=1)

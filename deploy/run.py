@@ -35,6 +35,7 @@ def run(installation: Installation, *, with_demo: bool) -> None:
             *radius.parts(),
             Part("housekeeping", ("housekeeping",)),
             Part("disconnects", ("disconnects",)),
+            Part("printing", ("printing",)),
             *([Part("metrics", ("metrics", "--fd", str(metrics.fileno())), (metrics.fileno(),))] if metrics else []),
             *([Part("demo-ap", ("demo-ap", "--site", demo.site_slug), stops_first=True)] if demo else []),
         ]

@@ -8,6 +8,7 @@ from hotspot.database import Base
 from hotspot.people import factors, passkeys, sign_ins  # noqa: F401
 from sessions import agreements, connection_log, doubles, extensions, guessing, heartbeat, visit  # noqa: F401
 from vouchers import deeds, ledger, offer, once, passes, presets, shifts, voucher  # noqa: F401
+from vouchers.printing import choices, files, printers  # noqa: F401
 
 METADATA = Base.metadata
 

@@ -38,7 +38,14 @@ ALONE = tuple(Path(__file__).parent / folder for folder in ("radius", "deploy"))
 
 # These are in the same folders, and start nothing.
 BESIDE_OTHERS = (
-    *("test_commands", "test_migrations", "test_settings_documented", "test_voucher_status", "test_logging"),
+    *(
+        "test_commands",
+        "test_migrations",
+        "test_settings_documented",
+        "test_voucher_status",
+        "test_logging",
+        "test_printing",
+    ),
     *("test_codec", "test_packet", "test_makes", "test_observe"),
 )
 

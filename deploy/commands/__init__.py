@@ -19,7 +19,7 @@ from deploy.commands.nas_traffic import traffic
 from deploy.commands.offers import code_field, preselect, text
 from deploy.commands.opening import hours
 from deploy.commands.passes import pass_
-from deploy.commands.services import demo, housekeeping, migrate, portal, radius, run
+from deploy.commands.services import demo, housekeeping, migrate, portal, printing, radius, run
 from deploy.commands.sites import site
 from deploy.commands.trace import trace
 from deploy.commands.users import user
@@ -52,7 +52,7 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    *(migrate, run, portal, radius, housekeeping, disconnects, metrics, demo, demo_ap),
+    *(migrate, run, portal, radius, housekeeping, disconnects, printing, metrics, demo, demo_ap),
     *(customer, user, site, ap, nas, pass_, voucher, device, legal, keys),
 ):
     cli.add_command(command)

@@ -1,4 +1,4 @@
-"""surfpass migrate, run, portal, radius, housekeeping, demo."""
+"""surfpass migrate, run, portal, radius, housekeeping, printing, demo."""
 
 import click
 
@@ -27,7 +27,7 @@ def migrate(installation: Installation) -> None:
 )
 @pass_installation
 def run(installation: Installation, no_demo: bool) -> None:
-    """Run the whole PoP in the foreground: portal, RADIUS, house-keeping, disconnects and metrics.
+    """Run the whole PoP in the foreground: portal, RADIUS, house-keeping, disconnects, printing and metrics.
 
     Ctrl-C or SIGTERM stops it. The database is set up first. An empty one gets a demo; --no-demo leaves it empty.
     """
@@ -79,6 +79,17 @@ def radius(
 def housekeeping(installation: Installation) -> None:
     """Run house-keeping: what time alone brings about, such as ends of vouchers and the erasure of data."""
     from deploy.housekeeper import run as keep_running
+
+    stop = stop_on_signals()
+    configure_logging(installation.settings.log_level)
+    keep_running(installation, stop)
+
+
+@click.command()
+@pass_installation
+def printing(installation: Installation) -> None:
+    """Make the large prints that staff order: PDF files of batches."""
+    from deploy.printing import run as keep_running
 
     stop = stop_on_signals()
     configure_logging(installation.settings.log_level)

@@ -37,7 +37,7 @@ def test_every_command_and_every_option_is_explained(path: tuple[str, ...]) -> N
 def test_the_commands_that_others_script_against_are_there() -> None:
     words = {" ".join(path) for path in ALL}
     assert words >= {
-        *("migrate", "run", "portal", "radius", "housekeeping", "disconnects", "demo", "demo-ap"),
+        *("migrate", "run", "portal", "radius", "housekeeping", "disconnects", "printing", "demo", "demo-ap"),
         *("customer add", "user add", "site add", "ap add", "ap import", "nas add", "pass add"),
         *(
             "voucher issue",

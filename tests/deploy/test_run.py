@@ -156,7 +156,7 @@ def test_a_port_that_is_taken_is_named_with_the_setting_to_change(
     assert setting in result.stderr
 
 
-@pytest.mark.parametrize("part", ["portal", "radius", "housekeeping", "disconnects"])
+@pytest.mark.parametrize("part", ["portal", "radius", "housekeeping", "disconnects", "printing"])
 def test_each_part_runs_by_itself_and_stops_in_order(environment: dict[str, str], part: str, tmp_path: Path) -> None:
     ports = Ports.free()
     runner_with(environment)("migrate")
@@ -172,6 +172,7 @@ def test_each_part_runs_by_itself_and_stops_in_order(environment: dict[str, str]
         "radius": lambda: listens(ports.acct),
         "housekeeping": lambda: "keeping house" in output.read_text(),
         "disconnects": lambda: "sending disconnects" in output.read_text(),
+        "printing": lambda: "printing" in output.read_text(),
     }
     try:
         eventually(is_up[part], f"{part} does not start")

@@ -1,0 +1,146 @@
+"""Large prints as a process: it makes what is ordered, one after the other, and throws old prints away."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import structlog
+
+from deploy.installation import Installation
+from hotspot.clock import Clock
+from hotspot.database import Database
+from hotspot.keys import Keyring
+from hotspot.place import Site
+from vouchers.printing import cards, files, printers, qr
+from vouchers.printing.files import Claimed
+from vouchers.printing.qr import Qr
+
+LOOK_EVERY_SECONDS = 1.0
+TIDY_EVERY_SECONDS = 60.0
+_REPORT_EVERY_SECONDS = 0.7
+# From here on it pays to start another process.
+_MANY = 1000
+_PROCESSES = 2
+_CHUNK = 100
+
+log = structlog.get_logger("printing")
+
+
+class _Interrupted(Exception):
+    """The print is not to be finished: somebody has cancelled it, or the process has to stop."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What prints are made with."""
+
+    database: Database
+    keyring: Keyring
+    clock: Clock
+    portal_url: str
+    stop: threading.Event
+
+
+def run(installation: Installation, stop: threading.Event) -> None:
+    """Make prints until `stop` is set; one that is not finished by then is made anew by whoever comes next."""
+    settings = installation.settings
+    shop = Workshop(installation.database, installation.keyring(), installation.clock, settings.public_portal_url, stop)
+    log.info("printing", every_seconds=LOOK_EVERY_SECONDS)
+    tidy_at = 0.0
+    while not stop.is_set():
+        worked = False
+        try:
+            worked = make_next(shop)
+            if time.monotonic() >= tidy_at:
+                tidy_at = time.monotonic() + TIDY_EVERY_SECONDS
+                tidy(shop)
+        except Exception:
+            log.exception("print failed")
+        if not worked:
+            stop.wait(LOOK_EVERY_SECONDS)
+
+
+def tidy(shop: Workshop) -> None:
+    """Throw away files of an hour ago, and give up what no printer has fetched."""
+    with shop.database.write() as session:
+        files.forget_old(session, shop.clock())
+        dropped = printers.drop_old(session, shop.clock())
+    if dropped:
+        log.warning("print jobs were not fetched within the hour", jobs=dropped)
+
+
+def make_next(shop: Workshop) -> bool:
+    """Make the print that has waited longest; whether there was one."""
+    with shop.database.read() as session:
+        if not files.has_work(session, shop.clock()):
+            return False
+    worker = secrets.token_hex(8)
+    with shop.database.write() as session:
+        claimed = files.claim(session, worker, shop.clock())
+    if claimed is not None:
+        _make(shop, claimed, worker)
+    return True
+
+
+def _make(shop: Workshop, claimed: Claimed, worker: str) -> None:
+    try:
+        body = _render(shop, claimed, worker)
+    except _Interrupted:
+        with shop.database.write() as session:
+            files.give_back(session, claimed, worker)
+        return
+    except Exception:
+        with shop.database.write() as session:
+            # The processes beside us are told to stop when we are, and fail.
+            if shop.stop.is_set():
+                files.give_back(session, claimed, worker)
+            else:
+                files.fail(session, claimed, worker, shop.clock())
+        raise
+    with shop.database.write() as session:
+        files.finish(session, shop.keyring, claimed, worker, body, shop.clock())
+
+
+def _render(shop: Workshop, claimed: Claimed, worker: str) -> bytes:
+    with shop.database.read() as session:
+        found = cards.cards_of_batch(session, shop.keyring, shop.portal_url, claimed.batch_id, shop.clock())
+        logo = cards.logo_of(session, session.get_one(Site, claimed.site_id))
+    with _encoder(len(found)) as encode:
+        return claimed.order.make(found, logo, _reporter(shop, claimed, worker), encode)
+
+
+def _reporter(shop: Workshop, claimed: Claimed, worker: str) -> Callable[[int], None]:
+    """Says how far the print is, not too often; _Interrupted once it is not to go on."""
+    due = time.monotonic()
+
+    def report(done: int) -> None:
+        nonlocal due
+        if shop.stop.is_set():
+            raise _Interrupted
+        if time.monotonic() < due:
+            return
+        with shop.database.write() as session:
+            if not files.report(session, claimed, worker, done, shop.clock()):
+                raise _Interrupted
+        due = time.monotonic() + _REPORT_EVERY_SECONDS
+
+    return report
+
+
+@contextmanager
+def _encoder(count: int) -> Iterator[Callable[[Iterable[str]], Iterable[Qr]]]:
+    """What makes QR codes, which take most of the time of a large print: by two processes where there are many."""
+    if count < _MANY:
+        yield qr.encode_all
+        return
+    # Not forked: this process has threads and database connections.
+    pool = ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn"))
+    try:
+        yield lambda texts: pool.map(qr.encode, texts, chunksize=_CHUNK)
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,125 @@
+"""The process that makes large prints."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from deploy import printing
+from deploy.printing import Workshop, make_next
+from hotspot.audit import Actor
+from hotspot.database import Database
+from hotspot.keys import Keyring
+from tests.factories import a_place, a_user, some_vouchers
+from tests.vouchers.printing.pages import FACE
+from vouchers.printing import files
+from vouchers.printing.files import FileState, PrintFile
+from vouchers.printing.orders import Order, Output
+from vouchers.printing.paper import STOCKS, Sheet
+from vouchers.printing.sheets import Style
+from vouchers.voucher import Batch
+
+ORDER = Order(FACE, Output.SHEETS, Sheet(STOCKS["plain-85x55"]), Style())
+
+
+@pytest.fixture
+def shop(database: Database, keyring: Keyring, now: datetime) -> Workshop:
+    """All that prints are made with."""
+    return Workshop(database, keyring, lambda: now, "https://portal.example", threading.Event())
+
+
+@pytest.fixture
+def ordered(shop: Workshop, now: datetime) -> PrintFile:
+    """A print of thirty cards that somebody waits for."""
+    with shop.database.write() as session:
+        place = a_place(session, shop.keyring)
+        issued = some_vouchers(session, shop.keyring, place.site, place.article, 30, now=now)
+        user = a_user(session, customer=place.customer)
+        batch = session.get_one(Batch, issued[0].voucher.batch_id)
+        return files.order_file(session, Actor(user.id), user.id, place.site, batch, ORDER, 30, now)
+
+
+def now_is(shop: Workshop, file: PrintFile) -> PrintFile:
+    with shop.database.read() as session:
+        return session.get_one(PrintFile, file.id)
+
+
+def when_first_reported(monkeypatch: pytest.MonkeyPatch, do: Callable[[], None]) -> None:
+    """Have something happen while a print is being made."""
+    report = files.report
+
+    def reported(*told: object) -> bool:
+        do()
+        return report(*told)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(files, "report", reported)
+
+
+def test_a_print_is_made_and_then_there_is_nothing_to_do(shop: Workshop, ordered: PrintFile) -> None:
+    assert make_next(shop)
+    assert not make_next(shop)
+    file = now_is(shop, ordered)
+    assert file.state is FileState.DONE
+    with shop.database.read() as session:
+        body = files.body_of(session, shop.keyring, file)
+    assert body
+    assert body.startswith(b"%PDF")
+    assert body.count(b"/Type /Page\n") == 3
+
+
+def test_a_print_that_is_cancelled_meanwhile_is_dropped(
+    shop: Workshop, ordered: PrintFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancel() -> None:
+        with shop.database.write() as session:
+            files.cancel(session, session.get_one(PrintFile, ordered.id))
+
+    # SQLite has one writer: it is cancelled before the worker's own transaction begins.
+    monkeypatch.setattr(printing, "_reporter", lambda *told, make=printing._reporter: cancel() or make(*told))
+    assert make_next(shop)
+    assert now_is(shop, ordered).state is FileState.CANCELLED
+    with shop.database.read() as session:
+        assert files.body_of(session, shop.keyring, ordered) is None
+
+
+def test_a_process_that_is_told_to_stop_leaves_its_print_to_the_next(
+    shop: Workshop, ordered: PrintFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    when_first_reported(monkeypatch, shop.stop.set)
+    assert make_next(shop)
+    file = now_is(shop, ordered)
+    assert (file.state, file.tries) == (FileState.QUEUED, 0)
+
+    assert make_next(replace(shop, stop=threading.Event()))
+    assert now_is(shop, ordered).state is FileState.DONE
+
+
+def test_a_print_that_cannot_be_made_is_said_to_have_failed(
+    shop: Workshop, ordered: PrintFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_told: object, **_more: object) -> bytes:
+        raise ArithmeticError
+
+    monkeypatch.setattr(Order, "make", break_down)
+    with pytest.raises(ArithmeticError):
+        make_next(shop)
+    assert now_is(shop, ordered).state is FileState.FAILED
+    assert not make_next(shop)
+
+
+def test_many_codes_are_made_by_processes_beside_this_one(
+    shop: Workshop, ordered: PrintFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(printing, "_MANY", 20)
+    monkeypatch.setattr(printing, "_CHUNK", 7)
+    assert make_next(shop)
+    assert now_is(shop, ordered).state is FileState.DONE
+
+
+def test_old_files_are_thrown_away(shop: Workshop, ordered: PrintFile, now: datetime) -> None:
+    make_next(shop)
+    printing.tidy(replace(shop, clock=lambda: now + 2 * files.FILES_LIVE))
+    with shop.database.read() as session:
+        assert session.get(PrintFile, ordered.id) is None

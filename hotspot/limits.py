@@ -60,6 +60,8 @@ class Limit(enum.Enum):
     # Each holds a place until a report shows that it was a lie: a minute's fill no access point.
     UNSIGNED_AT_NAS = _Bound(20, timedelta(minutes=1))
     DEVICES_BY_VOUCHER = _Bound(10, timedelta(hours=1))
+    # A printer that prints one slip after the other asks three times for each.
+    ASKS_OF_PRINTER = _Bound(240, timedelta(minutes=1))
     SIGN_INS_BY_ACCOUNT_AND_ADDRESS = _Bound(10, timedelta(minutes=15))
     SIGN_INS_BY_ADDRESS = _Bound(50, timedelta(minutes=15))
     # In a browser that the account knows: what others try from elsewhere does not touch it.

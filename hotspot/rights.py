@@ -17,6 +17,8 @@ class Right(enum.StrEnum):
     ISSUE = "issue"
     # Sheets and slips, and with them the codes that nobody has used yet.
     PRINT = "print"
+    # Receipt printers: setting them up and taking them away.
+    PRINTERS = "printers"
     # What changes vouchers that are there already: revoking and the like.
     CHANGE = "change"
     # The venue's own portal page.

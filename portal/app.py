@@ -27,6 +27,7 @@ from portal import (
     own_data,
     own_device,
     own_extension,
+    printer_door,
     request_log,
 )
 from portal.context import EXTENSION, Portal
@@ -81,6 +82,7 @@ def create_app(
         own_data.blueprint,
         guest_pages.blueprint,
         look.blueprint,
+        printer_door.blueprint,
         staff.blueprint,
     ):
         app.register_blueprint(blueprint)

@@ -17,9 +17,11 @@ from portal.staff.user import StaffUser
 from vouchers import finding
 from vouchers.deeds import Deed
 from vouchers.presets import Preset
+from vouchers.printing.files import PrintFile
+from vouchers.printing.printers import Printer
 from vouchers.voucher import Batch, Voucher
 
-Found = TypeVar("Found", Site, Batch, Voucher, Look, Preset, Deed)
+Found = TypeVar("Found", Site, Batch, Voucher, Look, Preset, Deed, PrintFile, Printer)
 
 
 def find(session: Session, user: StaffUser, kind: type[Found], public_id: str) -> Found:

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from flask import abort, render_template, request
-from flask_babel import force_locale
-from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from hotspot.audit import Actor
 from hotspot.directory import SiteRecord
 from hotspot.place import Site
 from hotspot.rights import Right
@@ -17,6 +15,7 @@ from portal import articles, formats, gate, qr
 from portal.context import Portal, current
 from portal.staff import wording
 from portal.staff.desk import ssid_of
+from portal.staff.faces import CARD_LANGUAGES, words_of
 from portal.staff.growing import growing_page
 from portal.staff.undoing import undoable
 from portal.staff.user import signed_in
@@ -24,15 +23,13 @@ from portal.staff.wording import StateWords
 from sessions.status import voucher_statuses
 from vouchers.codes import Code
 from vouchers.passes import Pass
+from vouchers.printing.files import record_print
 from vouchers.stock import vouchers_of
 from vouchers.voucher import USABLE_LATER, Batch, Voucher, VoucherState, clear_code
 
 # A part is what one page shows and one print job holds.
 PART = 500
 CARDS_ON_A_SHEET = 8
-CARD_LANGUAGES = ("de", "en")
-# Paper outlives the day: measured from then, no date is written as "today" or "tomorrow".
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -85,16 +82,6 @@ class Part:
 
 
 @dataclass(frozen=True)
-class CardWords:
-    """A card's text in one language."""
-
-    language: str
-    gives: str
-    good_until: str
-    how: str
-
-
-@dataclass(frozen=True)
 class Card:
     """A card to cut out."""
 
@@ -140,8 +127,10 @@ def batch(batch_id: str) -> str:
 def print_batch(batch_id: str) -> str:
     """Cards of the batch's unused vouchers, laid out on A4."""
     portal, number = current(), _part_asked()
-    with portal.database.read() as session:
+    with portal.database.write() as session:
         loaded = _load(session, portal, gate.find(session, signed_in(), Batch, batch_id), number)
+        count = sum(code is not None for _voucher, _state, code in loaded.rows)
+        record_print(session, Actor(signed_in().id), loaded.site, loaded.batch, count, portal.clock())
     address = portal.settings.public_portal_url
     cards = [
         Card(voucher.serial or "", code.printed, qr.draw(f"{address}/v/{code.value}"))
@@ -149,7 +138,7 @@ def print_batch(batch_id: str) -> str:
         if code
     ]
     sheets = [cards[start : start + CARDS_ON_A_SHEET] for start in range(0, len(cards), CARDS_ON_A_SHEET)]
-    words = [_card_words(loaded, language) for language in CARD_LANGUAGES]
+    words = [words_of(loaded.vouchers[0], loaded.batch, loaded.record, language) for language in CARD_LANGUAGES]
     return render_template(
         "staff/print.html", head=_head(loaded, portal.clock()), sheets=sheets, words=words, part=number
     )
@@ -204,25 +193,6 @@ def _progress(batch: Batch) -> Progress:
     not_begun = batch.inactive and batch.activated_at is None
     days = batch.good_days if not_begun else None
     return Progress(batch.issued, batch.cancelled_at is not None, batch.inactive, days)
-
-
-def _card_words(loaded: _Loaded, language: str) -> CardWords:
-    first = loaded.vouchers[0]
-    with force_locale(language):
-        return CardWords(
-            language=language,
-            gives=" · ".join(articles.features(first.terms, loaded.record, _LONG_AGO)),
-            good_until=_good_until(first, loaded.record.zone),
-            how=_("Join the Wi-Fi, then scan the QR code, or open any web page and type the code."),
-        )
-
-
-def _good_until(voucher: Voucher, zone: ZoneInfo) -> str:
-    last = wording.day_and_hour(voucher.good_until, zone)
-    if voucher.good_from is None:
-        return str(_("Use it first by %(moment)s", moment=last))
-    first = wording.day_and_hour(voucher.good_from, zone)
-    return str(_("Valid from %(first)s; use it first by %(last)s", first=first, last=last))
 
 
 def _parts(whole: Batch, number: int) -> Sequence[Part]:

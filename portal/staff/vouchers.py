@@ -25,7 +25,7 @@ from sessions.status import VoucherStatus, voucher_status, voucher_statuses
 from vouchers.finding import Filter, is_serial, list_vouchers, read_scanned
 from vouchers.once import once
 from vouchers.stock import batches_by_id
-from vouchers.voucher import Batch, Voucher, VoucherState
+from vouchers.voucher import USABLE_LATER, Batch, Voucher, VoucherState
 
 PAGE = 50
 _REVOCABLE = tuple(state for state in VoucherState if state not in (VoucherState.OVER, VoucherState.REVOKED))
@@ -68,6 +68,7 @@ class VoucherPage:
     history: list[HistoryLine]
     left: Left | None
     undoable: Undoable | None
+    printable: bool
 
 
 def vouchers(site_id: str) -> str:
@@ -190,6 +191,7 @@ def _page(voucher_id: str, *, by_code: bool = False) -> VoucherPage:
         history=done,
         left=_left(status) if by_code else None,
         undoable=way_back,
+        printable=found.code_ciphertext is not None and status.state in USABLE_LATER,
     )
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -72,12 +73,15 @@ def test_a_print_is_made_and_then_there_is_nothing_to_do(shop: Workshop, ordered
 def test_a_print_that_is_cancelled_meanwhile_is_dropped(
     shop: Workshop, ordered: PrintFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def cancel() -> None:
-        with shop.database.write() as session:
-            files.cancel(session, session.get_one(PrintFile, ordered.id))
+    reporter = printing._reporter
 
     # SQLite has one writer: it is cancelled before the worker's own transaction begins.
-    monkeypatch.setattr(printing, "_reporter", lambda *told, make=printing._reporter: cancel() or make(*told))
+    def cancelled(*told: Any) -> Callable[[int], None]:
+        with shop.database.write() as session:
+            files.cancel(session, session.get_one(PrintFile, ordered.id))
+        return reporter(*told)
+
+    monkeypatch.setattr(printing, "_reporter", cancelled)
     assert make_next(shop)
     assert now_is(shop, ordered).state is FileState.CANCELLED
     with shop.database.read() as session:

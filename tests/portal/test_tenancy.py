@@ -25,8 +25,14 @@ from sessions.desk import by_ids, note_vouchers
 from tests.factories import a_pass, a_place, a_site, a_user, directory, some_vouchers
 from tests.hotspot.pictures import a_picture
 from tests.portal.desk import Staff, form_of, signed_in, words_of
+from tests.vouchers.printing.pages import FACE
 from vouchers.issuing import free_voucher
 from vouchers.presets import NewPreset, add_preset
+from vouchers.printing.files import claim, finish, order_file
+from vouchers.printing.orders import Order, Output
+from vouchers.printing.paper import STOCKS, Sheet
+from vouchers.printing.printers import PrinterKind, add_printer
+from vouchers.printing.sheets import Style
 from vouchers.voucher import Batch, Voucher
 
 # What everybody may open, and what shows the signed-in user's own customer and takes no name of anything.
@@ -47,6 +53,8 @@ NAMES_NOTHING = {
     "staff.make_recovery_codes", "staff.new_app", "staff.set_up_app", "staff.new_passkey", "staff.keep_passkey",
     "staff.drop_passkey",
 }  # fmt: skip
+# What somebody has ordered, and not even colleagues find.
+PERSONAL = {"staff.print_file", "staff.fetch_print_file", "staff.cancel_print_file"}
 
 
 # A code as it is printed.
@@ -73,8 +81,11 @@ class Belongings:
     preset_id: str
     deed_id: str
     person_id: str
-    # Of a legal text, and nobody's secret.
+    file_id: str
+    printer_id: str
+    # Of a legal text and of a sign, and nobody's secret.
     kind: str = "terms"
+    format: str = "sign-a5"
     # Of a link that is nobody's.
     token: str = "abc"
 
@@ -84,7 +95,7 @@ def belongings(database: Database, keyring: Keyring, now: datetime) -> Belonging
     """What a customer has; owner@, colleague@, desk@ and reader@ belong to it, other@ to another, operator@ to none."""
     with database.write() as session:
         place = a_place(session, keyring)
-        a_user(session, customer=place.customer, email="owner@example.org")
+        owner = a_user(session, customer=place.customer, email="owner@example.org")
         colleague = a_user(session, customer=place.customer, email="colleague@example.org")
         a_user(session, customer=a_site(session).customer, email="other@example.org")
         a_user(session, Role.FRONT_DESK, customer=place.customer, email="desk@example.org")
@@ -98,14 +109,15 @@ def belongings(database: Database, keyring: Keyring, now: datetime) -> Belonging
         preset = add_preset(session, COMMAND_LINE, place.site, NewPreset("One hour", place.article), now)
         noted = note_vouchers(session, COMMAND_LINE, place.site, by_ids([voucher.id]), "a note", now)
         assert noted.deed
+        order = Order(FACE, Output.SHEETS, Sheet(STOCKS["plain-85x55"]), Style())
+        file = order_file(session, COMMAND_LINE, owner.id, place.site, batch, order, 1, now)
+        claimed = claim(session, "worker", now)
+        assert claimed
+        finish(session, keyring, claimed, "worker", b"%PDF-", now)
+        printer, _key = add_printer(session, COMMAND_LINE, keyring, place.site, "Bar", PrinterKind.STAR, 80, now)
         return Belongings(
-            place.site.public_id,
-            batch.public_id,
-            voucher.public_id,
-            look.public_id,
-            preset.public_id,
-            noted.deed.public_id,
-            colleague.public_id,
+            *(place.site.public_id, batch.public_id, voucher.public_id, look.public_id),
+            *(preset.public_id, noted.deed.public_id, colleague.public_id, file.public_id, printer.public_id),
         )
 
 
@@ -179,6 +191,7 @@ def test_owner_colleague_and_operator_find_everything(app: Flask, belongings: Be
     for page in pages(app, belongings):
         if page.method == "GET" and page.endpoint not in OPEN_TO_ALL:
             hidden = RIGHTS_NEEDED[page.endpoint] is Right.OPERATE and not email.startswith("operator")
+            hidden = hidden or (page.endpoint in PERSONAL and not email.startswith("owner"))
             assert ask(staff, page, "").status_code == (404 if hidden else 200), page
 
 
@@ -210,7 +223,7 @@ def test_what_is_beyond_a_right_looks_as_if_it_were_not_there(
             answer = ask(staff, page, token)
             assert (answer.status_code, answer.text.partition("<main>")[2]) == (404, nowhere), page
         elif page.method == "GET":
-            assert ask(staff, page, "").status_code == 200, page
+            assert ask(staff, page, "").status_code == (404 if page.endpoint in PERSONAL else 200), page
     assert rows_of(database) == before
 
 
@@ -220,7 +233,8 @@ def test_pages_link_to_nothing_that_is_beyond_a_right(app: Flask, belongings: Be
         staff = signed_in(app, email)
         for page in pages(app, belongings):
             if page.method == "GET" and RIGHTS_NEEDED[page.endpoint] in RIGHTS[role]:
-                text = staff.get(page.path).text
+                answer = staff.get(page.path)
+                text = answer.text if answer.mimetype == "text/html" else ""
                 for kind, path in re.findall(r'(href|action)="(/(?:desk|login|logout)[^"#?]*)', text):
                     endpoint, _values = adapter.match(path, method="GET" if kind == "href" else "POST")
                     assert RIGHTS_NEEDED[endpoint] in RIGHTS[role] | {None}, (page, path)

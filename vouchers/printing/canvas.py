@@ -1,7 +1,7 @@
 """A PDF to draw on in millimetres from the top left corner: texts that fit their box, QR codes, and blocks drawn once."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from types import TracebackType
 from typing import Self
@@ -176,12 +176,15 @@ class Canvas:
             size = max(how.least, size - 0.25)
 
     def stack(self, parts: Iterable[tuple[str, Type]], box: Box, gap: float = 0.0) -> None:
-        """Lines one under the other, as many as fit; an empty text takes no place."""
+        """Lines one under the other, all of them smaller if they need it to fit; an empty text takes no place."""
+        lines = [(text, how) for text, how in parts if text]
+        needed = sum(_line_height(how.size) + gap for _text, how in lines)
+        factor = min(1.0, box.height / needed) if needed else 1.0
         y = box.y
-        for text, how in parts:
-            height = _line_height(how.size)
-            if text and y + height <= box.y + box.height + 0.01:
-                y += self.write(text, Box(box.x, y, box.width, height), how) + gap
+        for text, how in lines:
+            smaller = replace(how, size=how.size * factor, least=how.least * factor)
+            self.write(text, Box(box.x, y, box.width, 0), smaller)
+            y += (_line_height(how.size) + gap) * factor
 
     def _fitted(self, text: str, width: float, how: Type) -> tuple[str, float]:
         natural = self._width(text, how.size, how)

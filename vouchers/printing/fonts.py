@@ -42,9 +42,12 @@ def is_simple(text: str) -> bool:
     return characters(Typeface.PLAIN).issuperset(map(ord, text))
 
 
-def printable(text: str) -> str:
-    """The text with what cannot be printed replaced: by its plain form where it has one, else by three dots."""
-    known = characters(Typeface.PLAIN) | characters(Typeface.ARABIC)
+def printable(text: str, known: frozenset[int] | None = None) -> str:
+    """The text with what cannot be printed replaced: by its plain form where it has one, else by three dots.
+
+    `known` are the characters that can be, by default those of all typefaces.
+    """
+    known = known or characters(Typeface.PLAIN) | characters(Typeface.ARABIC)
     result = ""
     for character in " ".join(text.split()):
         if ord(character) in known:

@@ -21,6 +21,7 @@ from hotspot.keys import HASH_OCTETS, Keyring, Purpose
 from hotspot.place import Site
 from vouchers.printing.card import Face
 from vouchers.printing.orders import face_of, face_values
+from vouchers.voucher import Voucher
 
 KEY_OCTETS = 18
 WIDTHS = (58, 80)
@@ -175,6 +176,14 @@ def send_again(session: Session, actor: Actor, printer: Printer, now: datetime) 
     return send(session, actor, printer, job.voucher_ids, job.looks, now) if job else None
 
 
+def record_again(session: Session, actor: Actor, job: PrintJob, customer_id: int, now: datetime) -> None:
+    """Note in the audit record what is printed once more."""
+    for public_id in session.scalars(select(Voucher.public_id).where(Voucher.id.in_(job.voucher_ids))):
+        audit.record(
+            session, actor, "voucher printed", f"voucher {public_id}", now, customer_id=customer_id, detail="again"
+        )
+
+
 def latest_jobs(session: Session, printer_ids: Sequence[int], limit: int = 20) -> list[PrintJob]:
     """The latest jobs of these printers, the newest first."""
     query = select(PrintJob).where(PrintJob.printer_id.in_(printer_ids))
@@ -209,6 +218,11 @@ def note_ended(job: PrintJob, trouble: str, now: datetime) -> None:
         job.state = JobState.DONE
     else:
         job.state = JobState.QUEUED if job.tries < MOST_TRIES else JobState.FAILED
+
+
+def give_up(job: PrintJob, trouble: str, now: datetime) -> None:
+    """There is no use in trying any more."""
+    job.state, job.trouble, job.changed_at = JobState.FAILED, trouble, now
 
 
 def drop_old(session: Session, now: datetime) -> int:

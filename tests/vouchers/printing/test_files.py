@@ -13,7 +13,6 @@ from hotspot.keys import Keyring
 from hotspot.place import Site
 from tests.factories import a_place, a_user, some_vouchers
 from tests.vouchers.printing.pages import ADDRESS, FACE
-from vouchers.changing import revoke
 from vouchers.printing import cards, files
 from vouchers.printing.card import Card
 from vouchers.printing.files import FileState, PrintFile, PrintFileBody
@@ -172,7 +171,7 @@ def test_only_unused_vouchers_that_are_good_are_printed(
 ) -> None:
     with database.write() as session:
         rows = session.scalars(select(Voucher).where(Voucher.batch_id == ordered.batch.id).order_by(Voucher.id)).all()
-        revoke(session, Actor(), rows[0], ordered.site.customer_id, now)
+        rows[0].revoked_at = now
         rows[1].first_used_at = now
         rows[2].good_until = now
         rows[3].until = now
@@ -183,6 +182,16 @@ def test_only_unused_vouchers_that_are_good_are_printed(
         assert found == cards.cards_of(session, keyring, URL, [one.id for one in rows], now)
         assert found[0].address == f"{URL}/v/{found[0].code.replace('-', '')}"
         assert cards.cards_of(session, keyring, URL, [], now) == []
+
+
+def test_stock_that_is_to_be_switched_on_can_be_printed_however_long_it_lies(
+    database: Database, ordered: Ordered, now: datetime
+) -> None:
+    with database.write() as session:
+        for one in session.scalars(select(Voucher).where(Voucher.batch_id == ordered.batch.id)):
+            one.good_until, one.inactive = now, True
+    with database.read() as session:
+        assert cards.count_printable(session, ordered.batch.id, now) == 5
 
 
 def test_a_code_is_not_shown_by_a_traceback() -> None:

@@ -85,8 +85,9 @@ def test_black_only_has_no_colour_and_no_picture(tmp_path: Path) -> None:
         assert any(max(pixel) - min(pixel) > 16 for pixel in colours) is colourful  # type: ignore[arg-type]
 
 
-def test_a_card_says_all_that_a_guest_has_to_know(tmp_path: Path) -> None:
-    text = written(sheets.render(FACE, some_cards(1), PLAIN, Style()), tmp_path)
+@pytest.mark.parametrize("name", STOCKS)
+def test_a_card_says_all_that_a_guest_has_to_know(name: str, tmp_path: Path) -> None:
+    text = written(sheets.render(FACE, some_cards(1), Sheet(STOCKS[name]), Style()), tmp_path)
     for part in (FACE.site, FACE.operator, FACE.ssid, FACE.large, FACE.name, FACE.price, "ABCD-EFGH-000", "000000000"):
         assert part in text
     assert "15.06.2027" in text

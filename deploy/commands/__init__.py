@@ -23,6 +23,7 @@ from deploy.commands.services import demo, housekeeping, migrate, portal, printi
 from deploy.commands.sites import site
 from deploy.commands.trace import trace
 from deploy.commands.users import user
+from deploy.commands.voucher_acts import activate, batches, credit, extend, replace, switch_off_
 from deploy.commands.vouchers import voucher
 from deploy.installation import Installation
 
@@ -61,6 +62,8 @@ for command in (
 radius.add_command(trace)
 for command in (text, preselect, code_field):
     pass_.add_command(command)
+for command in (batches, activate, switch_off_, extend, replace, credit):
+    voucher.add_command(command)
 nas.add_command(traffic)
 site.add_command(hours)
 

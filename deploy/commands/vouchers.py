@@ -1,7 +1,7 @@
 """surfpass voucher."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import click
@@ -9,18 +9,19 @@ from sqlalchemy.orm import Session
 
 from deploy.commands.base import pass_installation
 from deploy.commands.output import Shown, format_of_many, format_of_one, print_many, print_one
-from deploy.commands.parameters import MomentType, in_zone
+from deploy.commands.parameters import MomentType, one_of
 from deploy.installation import Installation
 from hotspot.audit import COMMAND_LINE
+from hotspot.clock import at_wall_clock
 from hotspot.directory import load_directory
 from hotspot.enrolment import find_site
 from hotspot.place import Site
 from sessions.desk import by_ids, revoke_vouchers, running_devices
 from sessions.status import VoucherStatus, voucher_status, voucher_statuses
-from vouchers.finding import find_voucher, list_vouchers
+from vouchers.finding import Filter, find_voucher, list_vouchers
 from vouchers.issuing import Order, issue
 from vouchers.passes import Pass, find_pass
-from vouchers.voucher import Voucher
+from vouchers.voucher import Voucher, VoucherState
 
 
 @click.group()
@@ -35,6 +36,9 @@ def voucher() -> None:
 @click.option(
     "--good-from", type=MomentType(), help="From when they may be used; without an offset by the site's clock."
 )
+@click.option("--good-until", type=MomentType(), help="Until when they may be used first; else the pass says how long.")
+@click.option("--until", type=MomentType(), help="When they end whatever the pass says, as on a departure.")
+@click.option("--inactive", is_flag=True, help="Printed stock: 'surfpass voucher activate' switches it on.")
 @click.option("--note", default="", help="A note on the batch, for staff.")
 @format_of_many
 @pass_installation
@@ -44,6 +48,9 @@ def issue_(
     slug_of_pass: str,
     count: int,
     good_from: datetime | None,
+    good_until: datetime | None,
+    until: datetime | None,
+    inactive: bool,
     note: str,
     form: str,
 ) -> None:
@@ -55,8 +62,9 @@ def issue_(
     with installation.write() as work:
         site = find_site(work.session, slug)
         article = find_pass(work.session, site, slug_of_pass)
-        start = in_zone(good_from, ZoneInfo(site.timezone)).astimezone(UTC) if good_from else None
-        order = Order(article, count, note, good_from=start)
+        zone = ZoneInfo(site.timezone)
+        first, last, end = (at_wall_clock(one, zone) if one else None for one in (good_from, good_until, until))
+        order = Order(article, count, note, first, last, end, inactive)
         issued = issue(work.session, COMMAND_LINE, work.keyring, site, order, work.now)
         rows: list[Shown] = [
             {
@@ -75,13 +83,16 @@ def issue_(
 @voucher.command("list")
 @click.option("--site", "slug", required=True, help="Slug of the site.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The newest so many.")
+@click.option("--state", type=one_of(VoucherState), help="Only those in this state.")
+@click.option("--noted", default="", help="Only those with this text in their own or their batch's note.")
 @format_of_many
 @pass_installation
-def list_(installation: Installation, slug: str, limit: int, form: str) -> None:
+def list_(installation: Installation, slug: str, limit: int, state: str | None, noted: str, form: str) -> None:
     """List a site's vouchers, the newest first, without their codes."""
+    wanted = Filter(VoucherState(state) if state else None, note=noted)
     with installation.read() as work:
         site = find_site(work.session, slug)
-        found = list_vouchers(work.session, [site.id], work.now, limit=limit)
+        found = list_vouchers(work.session, [site.id], work.now, wanted=wanted, limit=limit)
         statuses = voucher_statuses(work.session, load_directory(work.session, work.keyring), found, work.now)
         rows: list[Shown] = [
             {

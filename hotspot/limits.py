@@ -71,6 +71,8 @@ class Limit(enum.Enum):
     SECOND_STEPS_BY_KNOWN_DEVICE = _Bound(15, timedelta(minutes=15))
     # A challenge for passkeys is answered once.
     CHALLENGE = _Bound(1, timedelta(minutes=5))
+    # At one tablet, for one person: nobody is locked out anywhere else by it.
+    PINS_AT_TABLET = _Bound(5, timedelta(minutes=15), backs_off=True)
     # Asked again of somebody who is signed in already.
     OWN_PASSWORD = _Bound(5, timedelta(minutes=15))
 
@@ -157,6 +159,11 @@ def hit(session: Session, keyring: Keyring, counted: Iterable[Counted], now: dat
         if after - times < allowed <= after:
             used_up.append(one)
     return used_up
+
+
+def forgive(session: Session, keyring: Keyring, counted: Iterable[Counted]) -> None:
+    """Forget what has been counted: it has turned out to be right."""
+    session.execute(delete(LimitCounter).where(LimitCounter.subject.in_([_hash(keyring, one) for one in counted])))
 
 
 def _end_of_wait(step: ColumnElement[int], window: timedelta, now: datetime) -> ColumnElement[datetime]:

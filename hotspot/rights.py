@@ -33,6 +33,9 @@ class Right(enum.StrEnum):
 
 _EVERYTHING = frozenset(Right)
 
+# Whoever it is: a tablet stands where everybody comes by.
+AT_TABLET = frozenset({Right.LOOK_UP, Right.ISSUE, Right.PRINT})
+
 RIGHTS = {
     Role.OPERATOR: _EVERYTHING,
     Role.OWNER: _EVERYTHING - {Right.OPERATE},

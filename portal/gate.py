@@ -12,6 +12,7 @@ from hotspot.errors import NotFound
 from hotspot.keys import Keyring
 from hotspot.looks import Look
 from hotspot.people import Role, User
+from hotspot.people.tablets import Tablet
 from hotspot.place import AccessPoint, Customer, Site
 from portal.staff.user import StaffUser
 from vouchers import finding
@@ -68,6 +69,8 @@ def _visible(user: StaffUser, kind: type[Found]) -> Select[Found]:
     if issubclass(kind, Voucher):
         # A free pass has no serial: it is a device's day, and nothing that staff may look at.
         query = query.where(kind.serial.is_not(None))
+    if user.site_id is not None:
+        query = query.where(Site.id == user.site_id)
     return query if user.is_operator else query.where(Site.customer_id == user.customer_id)
 
 
@@ -99,6 +102,19 @@ def find_customer(session: Session, user: StaffUser, public_id: str) -> Customer
     return found
 
 
+def tablets(session: Session, user: StaffUser) -> list[Tablet]:
+    """The tablets of those whom `user` looks after."""
+    return list(session.scalars(_tablets(user).order_by(Tablet.name, Tablet.id)))
+
+
+def find_tablet(session: Session, user: StaffUser, public_id: str) -> Tablet:
+    """One of `tablets`; 404 when there is none."""
+    found = session.scalar(_tablets(user).where(Tablet.public_id == public_id))
+    if found is None:
+        abort(404)
+    return found
+
+
 def home_zone(session: Session, user: StaffUser) -> ZoneInfo:
     """The time zone of the user's first site; UTC where there is none."""
     first = session.scalar(_visible(user, Site).with_only_columns(Site.timezone).order_by(Site.id).limit(1))
@@ -108,6 +124,11 @@ def home_zone(session: Session, user: StaffUser) -> ZoneInfo:
 def _colleagues(user: StaffUser) -> Select[User]:
     query = select(User).where(User.retired_at.is_(None), User.role != Role.OPERATOR)
     return query if user.is_operator else query.where(User.customer_id == user.customer_id)
+
+
+def _tablets(user: StaffUser) -> Select[Tablet]:
+    query = select(Tablet).where(Tablet.retired_at.is_(None))
+    return query if user.is_operator else query.where(Tablet.customer_id == user.customer_id)
 
 
 def _customers(user: StaffUser) -> Select[Customer]:

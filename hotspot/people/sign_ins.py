@@ -22,10 +22,14 @@ from hotspot.database import Base, BigId, Identified
 from hotspot.keys import HASH_OCTETS, Keyring, Purpose
 from hotspot.people import User
 from hotspot.people.passkeys import Passkey
+from hotspot.people.tablets import Tablet
 
 SIGN_IN_LIFE = timedelta(hours=12)
 # How exactly `seen_at` is kept: not every page has to write.
 SEEN_EVERY = timedelta(minutes=5)
+# A tablet locks by itself, so it is looked at more exactly.
+TABLET_IDLE = timedelta(minutes=5)
+TABLET_SEEN_EVERY = timedelta(seconds=30)
 KEPT = timedelta(days=30)
 DEVICE_LIFE = timedelta(days=365)
 
@@ -40,6 +44,7 @@ class SignIn(Identified, Base):
     __table_args__ = (Index("ix_sign_in_user_id_started_at", "user_id", "started_at"),)
 
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    tablet_id: Mapped[int | None] = mapped_column(ForeignKey("tablet.id"), index=True)
     device: Mapped[str] = mapped_column(String(60))
     started_at: Mapped[datetime] = mapped_column(index=True)
     seen_at: Mapped[datetime]
@@ -99,30 +104,54 @@ def start(session: Session, keyring: Keyring, user: User, browser: Browser, now:
     return started
 
 
+def start_at_tablet(session: Session, user: User, tablet: Tablet, now: datetime) -> SignIn:
+    """Sign somebody in at a shared tablet; whoever was there before is signed out of it."""
+    before = update(SignIn).where(SignIn.tablet_id == tablet.id, SignIn.ended_at.is_(None))
+    session.execute(before.values(ended_at=now))
+    started = SignIn(
+        user_id=user.id,
+        tablet_id=tablet.id,
+        device=tablet.name,
+        started_at=now,
+        seen_at=now,
+        device_since=now,
+        alert=False,
+    )
+    session.add(started)
+    session.flush()
+    return started
+
+
 @dataclass(frozen=True)
 class Running:
     """Who is signed in, and by what.
 
-    `has_factor`: not by the password alone the next time; `has_news`: there are `alerts` to tell here.
+    `has_factor`: not by the password alone the next time; `has_news`: there are `alerts` to tell here; `site_id`: what
+    is beyond this site is out of sight, since its tablet stands there.
     """
 
     user: User
     sign_in: SignIn
     has_factor: bool
     has_news: bool = False
+    site_id: int | None = None
 
 
 def find_running(session: Session, public_id: str, now: datetime) -> Running | None:
     """Who is signed in by this; None when it has been ended, is too old, or the account is retired. One query."""
     has_passkey, new = exists().where(Passkey.user_id == User.id), aliased(SignIn)
-    has_news = exists().where(new.user_id == User.id, new.alert.is_(True), new.started_at > SignIn.device_since)
+    has_news = SignIn.tablet_id.is_(None) & exists().where(
+        new.user_id == User.id, new.alert.is_(True), new.started_at > SignIn.device_since
+    )
     found = session.execute(
-        select(User, SignIn, or_(User.totp_secret.is_not(None), has_passkey), has_news)
+        select(User, SignIn, or_(User.totp_secret.is_not(None), has_passkey), has_news, Tablet.site_id)
         .join(SignIn, SignIn.user_id == User.id)
+        .outerjoin(Tablet, Tablet.id == SignIn.tablet_id)
         .where(
             SignIn.public_id == public_id,
             SignIn.ended_at.is_(None),
             SignIn.started_at > now - SIGN_IN_LIFE,
+            or_(SignIn.tablet_id.is_(None), (SignIn.seen_at > now - TABLET_IDLE) & Tablet.retired_at.is_(None)),
             User.retired_at.is_(None),
         )
     ).first()

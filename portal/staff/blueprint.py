@@ -11,11 +11,11 @@ from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotspot.people.sign_ins import SIGN_IN_LIFE
+from hotspot.people.sign_ins import SIGN_IN_LIFE, TABLET_IDLE
 from hotspot.rights import Right
 from portal.context import current
 from portal.errors import database_is_away
-from portal.headers import allow_manifest
+from portal.headers import allow_manifest, look_again_after
 from portal.languages import COOKIE, STAFF_LANGUAGES, speak_to_staff
 from portal.staff import (
     account,
@@ -40,6 +40,7 @@ from portal.staff import (
     sign_in,
     signs,
     slips,
+    tablet,
     text_form,
     texts,
     use,
@@ -67,11 +68,15 @@ _ROUTES: tuple[tuple[str, str, Right | None, Callable[..., Any]], ...] = (
     ("GET", "/login/second", None, second_step.second_step),
     ("POST", "/login/second", None, second_step.take_second_step),
     ("POST", "/login/passkey", None, second_step.sign_in_by_passkey),
+    ("GET", "/login/tablet", None, tablet.tablet),
+    ("GET", "/login/tablet/<person_id>", None, tablet.tablet_pin),
+    ("POST", "/login/tablet/<person_id>", None, tablet.enter_pin),
     ("GET", "/login/invitation/<token>", None, invitation.invitation),
     ("POST", "/login/invitation/<token>", None, invitation.accept_invitation),
     ("GET", "/desk/account", Right.ACCOUNT, account.account),
     ("POST", "/desk/account/password", Right.ACCOUNT, account.change_own_password),
     ("POST", "/desk/account/sign-ins", Right.ACCOUNT, account.end_sign_ins),
+    ("POST", "/desk/account/pin", Right.ACCOUNT, tablet.change_own_pin),
     ("POST", "/desk/account/alerts", Right.ACCOUNT, account.confirm_sign_ins),
     ("GET", "/desk/account/factor", Right.ACCOUNT, factors.factor),
     ("POST", "/desk/account/factor/remove", Right.ACCOUNT, factors.remove_factor),
@@ -85,6 +90,8 @@ _ROUTES: tuple[tuple[str, str, Right | None, Callable[..., Any]], ...] = (
     ("GET", "/desk/record.csv", Right.AUDIT, record.record_csv),
     ("GET", "/desk/people", Right.PEOPLE, people.people),
     ("POST", "/desk/people", Right.PEOPLE, people.invite_person),
+    ("POST", "/desk/tablets", Right.PEOPLE, tablet.enrol_tablet),
+    ("POST", "/desk/tablets/<tablet_id>", Right.PEOPLE, tablet.drop_tablet),
     ("GET", "/desk/people/<person_id>", Right.PEOPLE, people.person),
     ("POST", "/desk/people/<person_id>", Right.PEOPLE, people.step_person),
     ("GET", "/desk", Right.LOOK_UP, desk.desk),
@@ -201,6 +208,8 @@ def guard() -> AnyResponse | None:
         return None
     if current_user.is_authenticated:
         return _guard_viewer(signed_in(), right)
+    if tablet.is_tablet():
+        return redirect(url_for("staff.tablet"), 303)
     wanted = request.path if request.method == "GET" and request.path != url_for("staff.desk") else None
     return redirect(url_for("staff.login", next=wanted), 303)
 
@@ -209,6 +218,9 @@ def _guard_viewer(user: StaffUser, right: Right) -> AnyResponse | None:
     if right not in user.rights:
         abort(404)
     note_seen(user, current().clock())
+    if user.at_tablet:
+        look_again_after(int(TABLET_IDLE.total_seconds()), url_for("staff.tablet"))
+        return None
     setting_up = request.endpoint in _WITHOUT_FACTOR
     return redirect(url_for("staff.new_app"), 303) if user.lacks_factor and not setting_up else None
 

@@ -163,8 +163,12 @@ def _render(form: InviteForm) -> str:
     form.role.choices = _roles()
     with current().database.read() as session:
         lines = [_line(one) for one in gate.people(session, user)]
+        tablets = [(one.public_id, one.name) for one in gate.tablets(session, user)]
+        sites = [] if user.is_operator else [(one.public_id, one.name) for one in gate.sites(session, user)]
         form.customer.choices = [(one.public_id, one.name) for one in gate.customers(session, user)]
-    return render_template("staff/people.html", form=form, lines=lines, with_customer=user.is_operator)
+    return render_template(
+        "staff/people.html", form=form, lines=lines, tablets=tablets, sites=sites, with_customer=user.is_operator
+    )
 
 
 def _show_link(user: User, token: str) -> str:

@@ -22,7 +22,7 @@ from portal.context import Portal, current
 from portal.languages import link_languages_to
 from portal.staff import device
 from portal.staff.second_step import ask_second_step, enter, passkey_options
-from portal.staff.user import end_session
+from portal.staff.user import end_session, signed_in
 
 
 class SignInForm(FlaskForm):
@@ -61,8 +61,9 @@ def sign_in() -> Response | tuple[str, int]:
 
 def logout() -> Response:
     """Sign out."""
+    at_tablet = signed_in().at_tablet
     end_session()
-    return redirect(url_for("staff.login"), 303)
+    return redirect(url_for("staff.tablet" if at_tablet else "staff.login"), 303)
 
 
 def go_on(user: User, wanted: str) -> Response:

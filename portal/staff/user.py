@@ -10,8 +10,9 @@ from flask_login import UserMixin, current_user, login_user, logout_user
 from hotspot.audit import Actor
 from hotspot.people import Role, User, sign_ins
 from hotspot.people.factors import has_factor
-from hotspot.people.sign_ins import SEEN_EVERY, Browser, Running, SignIn
-from hotspot.rights import RIGHTS, Right
+from hotspot.people.sign_ins import SEEN_EVERY, TABLET_SEEN_EVERY, Browser, Running, SignIn
+from hotspot.people.tablets import Tablet
+from hotspot.rights import AT_TABLET, RIGHTS, Right
 from portal.context import current
 
 
@@ -28,6 +29,7 @@ class StaffUser(UserMixin):
     has_factor: bool
     has_news: bool
     sign_in: SignIn
+    site_id: int | None
 
     @classmethod
     def of(cls, running: Running) -> "StaffUser":
@@ -43,12 +45,18 @@ class StaffUser(UserMixin):
             has_factor=running.has_factor,
             has_news=running.has_news,
             sign_in=running.sign_in,
+            site_id=running.site_id,
         )
 
     @property
     def rights(self) -> frozenset[Right]:
         """What they may do."""
-        return RIGHTS[self.role]
+        return AT_TABLET & RIGHTS[self.role] if self.at_tablet else RIGHTS[self.role]
+
+    @property
+    def at_tablet(self) -> bool:
+        """Whether they are at a shared tablet."""
+        return self.sign_in.tablet_id is not None
 
     @property
     def is_operator(self) -> bool:
@@ -82,6 +90,18 @@ def start_session(user_id: int, browser: Browser) -> None:
         user = database.get_one(User, user_id)
         started = sign_ins.start(database, portal.keyring, user, browser, portal.clock())
         staff = StaffUser.of(Running(user, started, has_factor(database, user)))
+    _remember(staff)
+
+
+def start_session_at(tablet: Tablet, user: User) -> None:
+    """Sign somebody in at a shared tablet."""
+    portal = current()
+    with portal.database.write() as database:
+        started = sign_ins.start_at_tablet(database, user, tablet, portal.clock())
+    _remember(StaffUser.of(Running(user, started, has_factor=False, site_id=tablet.site_id)))
+
+
+def _remember(staff: StaffUser) -> None:
     session.clear()
     session.permanent = True
     login_user(staff)
@@ -105,6 +125,6 @@ def load_user(sign_in_id: str) -> StaffUser | None:
 
 def note_seen(user: StaffUser, now: datetime) -> None:
     """Remember now and then that somebody is still there."""
-    if now - user.sign_in.seen_at >= SEEN_EVERY:
+    if now - user.sign_in.seen_at >= (TABLET_SEEN_EVERY if user.at_tablet else SEEN_EVERY):
         with current().database.write() as database:
             sign_ins.note_seen(database, user.sign_in.id, now)

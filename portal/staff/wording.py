@@ -79,6 +79,12 @@ REFUSALS = {
     "wrong-code": _l("This code is not right, or has been used already. Please take the one that is shown now."),
     "bad-passkey": _l("That did not work. Please load the page anew and try again."),
     "too-many-passkeys": _l("An account has 20 passkeys at most."),
+    "bad-pin": _l("A PIN has 4 to 12 digits."),
+    "common-pin": _l("Everybody tries this PIN first. Please take another one."),
+    "wrong-pin": _l("This is not the PIN."),
+    "too-many-pins": _l(
+        "Too many wrong PINs for this person at this tablet. Please wait, or sign in elsewhere with the password."
+    ),
     "wrong-password": _l("This is not your password."),
     "too-many-tries": _l("Too many failed tries. Please wait 15 minutes, then try again."),
     "too-many-people": _l("You have reached 200 people. Close an account first."),

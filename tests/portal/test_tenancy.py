@@ -17,6 +17,7 @@ from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.look_changes import NewLook, allow_own_page, save_look
 from hotspot.people import Role
+from hotspot.people.tablets import Tablet, enrol
 from hotspot.pictures import encode_logo
 from hotspot.place import Site
 from hotspot.rights import RIGHTS, Right
@@ -42,6 +43,9 @@ OPEN_TO_ALL = {
     "staff.sign_in",
     "staff.invitation",
     "staff.accept_invitation",
+    "staff.tablet",
+    "staff.tablet_pin",
+    "staff.enter_pin",
     "staff.second_step",
     "staff.take_second_step",
     "staff.sign_in_by_passkey",
@@ -51,7 +55,7 @@ NAMES_NOTHING = {
     "staff.people", "staff.invite_person", "staff.account",
     "staff.change_own_password", "staff.end_sign_ins", "staff.confirm_sign_ins", "staff.factor", "staff.remove_factor",
     "staff.make_recovery_codes", "staff.new_app", "staff.set_up_app", "staff.new_passkey", "staff.keep_passkey",
-    "staff.drop_passkey",
+    "staff.drop_passkey", "staff.change_own_pin", "staff.enrol_tablet",
 }  # fmt: skip
 # What somebody has ordered, and not even colleagues find.
 PERSONAL = {"staff.print_file", "staff.fetch_print_file", "staff.cancel_print_file"}
@@ -83,6 +87,7 @@ class Belongings:
     person_id: str
     file_id: str
     printer_id: str
+    tablet_id: str
     # Of a legal text and of a sign, and nobody's secret.
     kind: str = "terms"
     format: str = "sign-a5"
@@ -115,9 +120,12 @@ def belongings(database: Database, keyring: Keyring, now: datetime) -> Belonging
         assert claimed
         finish(session, keyring, claimed, "worker", b"%PDF-", now)
         printer, _key = add_printer(session, COMMAND_LINE, keyring, place.site, "Bar", PrinterKind.STAR, 80, now)
+        enrol(session, COMMAND_LINE, keyring, place.customer.id, None, "bar", now)
+        tablet = session.scalars(select(Tablet)).one()
         return Belongings(
             *(place.site.public_id, batch.public_id, voucher.public_id, look.public_id),
             *(preset.public_id, noted.deed.public_id, colleague.public_id, file.public_id, printer.public_id),
+            tablet.public_id,
         )
 
 

@@ -57,6 +57,7 @@ def upgrade() -> None:
         batch.create_check_constraint(
             op.f("ck_user_account_only_operators_have_none"), "(role = 'operator') = (customer_id IS NULL)"
         )
+    _create_tablet()
     _create_sign_in()
     _create_known_device()
     _create_recovery_code()
@@ -76,6 +77,7 @@ def downgrade() -> None:
     for table in ("passkey", "recovery_code", "known_device"):
         op.drop_table(table)
     op.drop_table("sign_in")
+    op.drop_table("tablet")
     op.execute(
         "UPDATE user_account SET retired_at = coalesce(retired_at, created_at)"
         " WHERE role NOT IN ('operator', 'owner') OR email IS NULL OR password_hash IS NULL"
@@ -106,10 +108,31 @@ def _new_columns() -> list[sa.Column[Any]]:
     ]
 
 
+def _create_tablet() -> None:
+    op.create_table(
+        "tablet",
+        sa.Column("customer_id", BIG_ID, nullable=False),
+        sa.Column("site_id", BIG_ID),
+        sa.Column("name", sa.String(60), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(24), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("retired_at", MOMENT),
+        sa.Column("id", BIG_ID, nullable=False),
+        sa.Column("public_id", sa.String(16), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_tablet_customer_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_tablet_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tablet")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_tablet_public_id")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_tablet_token_hash")),
+    )
+    op.create_index(op.f("ix_tablet_customer_id"), "tablet", ["customer_id"])
+
+
 def _create_sign_in() -> None:
     op.create_table(
         "sign_in",
         sa.Column("user_id", BIG_ID, nullable=False),
+        sa.Column("tablet_id", BIG_ID),
         sa.Column("device", sa.String(60), nullable=False),
         sa.Column("started_at", MOMENT, nullable=False),
         sa.Column("seen_at", MOMENT, nullable=False),
@@ -119,10 +142,12 @@ def _create_sign_in() -> None:
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("public_id", sa.String(16), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_sign_in_user_id")),
+        sa.ForeignKeyConstraint(["tablet_id"], ["tablet.id"], name=op.f("fk_sign_in_tablet_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in")),
         sa.UniqueConstraint("public_id", name=op.f("uq_sign_in_public_id")),
     )
     op.create_index("ix_sign_in_user_id_started_at", "sign_in", ["user_id", "started_at"])
+    op.create_index(op.f("ix_sign_in_tablet_id"), "sign_in", ["tablet_id"])
     op.create_index(op.f("ix_sign_in_started_at"), "sign_in", ["started_at"])
 
 

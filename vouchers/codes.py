@@ -71,7 +71,8 @@ class Code:
     @classmethod
     def new(cls) -> "Code":
         """A fresh random code (50 bits)."""
-        random_part = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
+        number = secrets.randbits(5 * RANDOM_CHARACTERS)
+        random_part = "".join([ALPHABET[number >> shift & 31] for shift in range(0, 5 * RANDOM_CHARACTERS, 5)])
         return cls(random_part + check_character(random_part))
 
     @classmethod

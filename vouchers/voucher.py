@@ -72,7 +72,7 @@ class Voucher(Identified, TermsColumns, Base):
         UniqueConstraint("site_id", "pass_id", "free_device", "free_day", "free_round"),
         Index("ix_voucher_site_id_id", "site_id", "id"),
         Index("ix_voucher_free_day", "free_day", postgresql_where=_is_free, sqlite_where=_is_free),
-        _some("ix_voucher_unused", "site_id", "good_until",
+        _some("ix_voucher_unused", "site_id", "id", "good_until",
               where="first_used_at IS NULL AND revoked_at IS NULL AND serial IS NOT NULL"),
         _some("ix_voucher_used", "site_id", "ends_at", where="first_used_at IS NOT NULL AND serial IS NOT NULL"),
         _some("ix_voucher_revoked", "site_id", "id", where="revoked_at IS NOT NULL"),

@@ -12,7 +12,7 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True)
 
 _PARTIAL = {
-    "unused": (["site_id", "good_until"], "first_used_at IS NULL AND revoked_at IS NULL AND serial IS NOT NULL"),
+    "unused": (["site_id", "id", "good_until"], "first_used_at IS NULL AND revoked_at IS NULL AND serial IS NOT NULL"),
     "used": (["site_id", "ends_at"], "first_used_at IS NOT NULL AND serial IS NOT NULL"),
     "revoked": (["site_id", "id"], "revoked_at IS NOT NULL"),
     "inactive": (["site_id", "id"], "inactive"),

@@ -3,7 +3,7 @@
 from typing import Any
 
 # Importing a module of the domain puts its tables into the metadata.
-from hotspot import audit, exclusions, keys, legal, limits, looks, opening, people, place, traffic  # noqa: F401
+from hotspot import api_keys, audit, exclusions, keys, legal, limits, looks, opening, people, place, traffic  # noqa: F401
 from hotspot.database import Base
 from hotspot.people import factors, passkeys, sign_ins, tablets  # noqa: F401
 from sessions import agreements, connection_log, doubles, extensions, guessing, heartbeat, visit  # noqa: F401

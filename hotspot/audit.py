@@ -21,6 +21,8 @@ class AuditEntry(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     at: Mapped[datetime]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    # Of a row of api_key, none of which is ever deleted; a foreign key would tie that table to this one both ways.
+    api_key_id: Mapped[int | None] = mapped_column(BigId)
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"))
     action: Mapped[str] = mapped_column(String(40))
     subject: Mapped[str] = mapped_column(String(60), index=True)
@@ -47,9 +49,10 @@ for _dialect, _statements in (("sqlite", _ON_SQLITE), ("postgresql", _ON_POSTGRE
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts: a signed-in user, or the command line where `user_id` is None."""
+    """Who acts: a signed-in user, another system by its API key, or the command line where both are None."""
 
     user_id: int | None = None
+    api_key_id: int | None = None
 
 
 COMMAND_LINE = Actor()
@@ -68,7 +71,13 @@ def record(
     """Write one line of the audit record; `subject` is a kind and a public id, such as `site abcd...`."""
     session.add(
         AuditEntry(
-            at=now, user_id=actor.user_id, customer_id=customer_id, action=action, subject=subject, detail=detail[:200]
+            at=now,
+            user_id=actor.user_id,
+            api_key_id=actor.api_key_id,
+            customer_id=customer_id,
+            action=action,
+            subject=subject,
+            detail=detail[:200],
         )
     )
 
@@ -84,6 +93,6 @@ def record_many(
     detail: str = "",
 ) -> None:
     """Write a line for each of many subjects that one action has changed, in one statement."""
-    columns = ("at", "user_id", "customer_id", "action", "subject", "detail")
-    rows = [(now, actor.user_id, customer_id, action, subject, detail[:200]) for subject in subjects]
+    columns = ("at", "user_id", "api_key_id", "customer_id", "action", "subject", "detail")
+    rows = [(now, actor.user_id, actor.api_key_id, customer_id, action, one, detail[:200]) for one in subjects]
     bulk.insert(session, cast(Table, AuditEntry.__table__), columns, rows)

@@ -75,6 +75,7 @@ class Limit(enum.Enum):
     PINS_AT_TABLET = _Bound(5, timedelta(minutes=15), backs_off=True)
     # Asked again of somebody who is signed in already.
     OWN_PASSWORD = _Bound(5, timedelta(minutes=15))
+    API_REQUESTS_BY_KEY = _Bound(600, timedelta(minutes=1))
 
     @property
     def allowed(self) -> int:
@@ -120,6 +121,12 @@ _RUNNING = Query(
         is_in(LimitCounter.subject, "subjects"), LimitCounter.expires_at > bindparam("now", type_=UtcDateTime())
     )
 )
+
+
+def standing(session: Session, keyring: Keyring, one: Counted, now: datetime) -> tuple[int, datetime]:
+    """How often one thing was counted in the window that runs, and when that ends; from now on where none runs."""
+    rows = _RUNNING.rows(session, subjects=[_hash(keyring, one)], now=now)
+    return (rows[0][1], rows[0][2]) if rows else (0, now + one.limit.window)
 
 
 def hit(session: Session, keyring: Keyring, counted: Iterable[Counted], now: datetime) -> list[Counted]:

@@ -27,6 +27,8 @@ class Right(enum.StrEnum):
     PEOPLE = "people"
     # The audit record.
     AUDIT = "audit"
+    # Keys and webhooks for tills, hotel and campsite systems.
+    API = "api"
     # What is the operator's own.
     OPERATE = "operate"
 

@@ -30,6 +30,8 @@ from portal import (
     printer_door,
     request_log,
 )
+from portal.api import dispatch as api
+from portal.api import docs as api_docs
 from portal.context import EXTENSION, Portal
 from portal.staff import blueprint as staff
 from portal.tally import Tally
@@ -70,7 +72,7 @@ def create_app(
     tally = Tally(settings.data_dir)
     app.extensions[EXTENSION] = Portal(settings, database, keyring, clock, tally, coa_makes)
     _configure(app, settings, keyring)
-    for extension in (request_log, headers, languages, look, errors, staff):
+    for extension in (request_log, headers, languages, look, errors, staff, api):
         extension.init_app(app)
     for blueprint in (
         health.blueprint,
@@ -83,6 +85,7 @@ def create_app(
         guest_pages.blueprint,
         look.blueprint,
         printer_door.blueprint,
+        api_docs.blueprint,
         staff.blueprint,
     ):
         app.register_blueprint(blueprint)

@@ -5,13 +5,15 @@ import time
 from dataclasses import dataclass
 
 import structlog
-from flask import Flask, abort, g, render_template, request
+from flask import Flask, Response, abort, g, render_template, request
 from flask_babel import lazy_gettext as _l
 from markupsafe import escape
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from portal.context import current
+from portal.api import problems
+from portal.api.problems import Problem
 from portal.headers import look_again_after
 from portal.languages import asked_language, language, link_languages_nowhere
 from portal.overload import Overloaded
@@ -22,6 +24,7 @@ RETRY_SECONDS = 10
 _BUSY = 429
 
 _log = structlog.get_logger("portal")
+Answer = tuple[str, int, dict[str, str]] | Response
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def init_app(app: Flask) -> None:
     for kind in (OperationalError, InterfaceError, TimeoutError):
         app.register_error_handler(kind, _database_away)
     app.register_error_handler(Overloaded, _overloaded)
+    app.register_error_handler(Problem, Problem.answer)
 
 
 def retry_at(address: str) -> None:
@@ -73,7 +77,7 @@ def database_is_away() -> bool:
     return bool(g.get("database_away"))
 
 
-def _database_away(error: DBAPIError | TimeoutError) -> tuple[str, int, dict[str, str]]:
+def _database_away(error: DBAPIError | TimeoutError) -> Answer:
     """No answer from the database, or none of its connections free in time."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if _is_mistake(cause):
@@ -84,12 +88,14 @@ def _database_away(error: DBAPIError | TimeoutError) -> tuple[str, int, dict[str
     return _try_again(RETRY_SECONDS, 503)
 
 
-def _overloaded(_error: Overloaded) -> tuple[str, int, dict[str, str]]:
+def _overloaded(_error: Overloaded) -> Answer:
     """No failure of ours, and nothing that another node should be asked for: docs/decisions/0019."""
     return _try_again(current().waiting.number(time.monotonic()), _BUSY)
 
 
-def _try_again(seconds: int, status: int) -> tuple[str, int, dict[str, str]]:
+def _try_again(seconds: int, status: int) -> Answer:
+    if problems.is_wanted():
+        return Problem(503, headers={"Retry-After": str(seconds)}).answer()
     # A link to another language would lose what the gateway has written into the address.
     link_languages_nowhere()
     # An empty address is this page's own, with all that the gateway has added to it.
@@ -115,9 +121,16 @@ def _is_mistake(error: BaseException | None) -> bool:
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
-def _error_page(error: HTTPException) -> tuple[str, int] | HTTPException:
+def _error_page(error: HTTPException) -> tuple[str, int] | HTTPException | Response:
     status = error.code or InternalServerError.code
     if status < 400:  # a redirect of the router's own
         return error
+    if problems.is_wanted():
+        return Problem(status, headers=_headers_of(error)).answer()
     words = _WORDS.get(status) or _WORDS[500 if status >= 500 else 400]
     return render_template("error.html", title=words.title, advice=words.advice), status
+
+
+def _headers_of(error: HTTPException) -> dict[str, str]:
+    """What belongs to the status, such as Allow to 405."""
+    return {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}

@@ -1,7 +1,7 @@
-"""The one gate to what belongs to customers (decision 12): every look-up of the staff pages goes through it."""
+"""The one gate to what belongs to customers (decision 12): every look-up of the staff pages and of the API goes through it."""
 
 from collections.abc import Collection
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from flask import abort
@@ -14,7 +14,6 @@ from hotspot.looks import Look
 from hotspot.people import Role, User
 from hotspot.people.tablets import Tablet
 from hotspot.place import AccessPoint, Customer, Site
-from portal.staff.user import StaffUser
 from vouchers import finding
 from vouchers.deeds import Deed
 from vouchers.presets import Preset
@@ -22,25 +21,38 @@ from vouchers.printing.files import PrintFile
 from vouchers.printing.printers import Printer
 from vouchers.voucher import Batch, Voucher
 
+
+class Asker(Protocol):
+    """Who asks: somebody who is signed in, or another system with its key."""
+
+    @property
+    def customer_id(self) -> int | None:
+        """The customer that they belong to."""
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether every customer's places are theirs to see."""
+
+
 Found = TypeVar("Found", Site, Batch, Voucher, Look, Preset, Deed, PrintFile, Printer)
 
 
-def find(session: Session, user: StaffUser, kind: type[Found], public_id: str) -> Found:
+def find(session: Session, user: Asker, kind: type[Found], public_id: str) -> Found:
     """The row of this kind with this public id; 404 when there is none, or when it is not the user's to see."""
     return look_for(session, user, kind, public_id) or abort(404)
 
 
-def look_for(session: Session, user: StaffUser, kind: type[Found], public_id: str) -> Found | None:
+def look_for(session: Session, user: Asker, kind: type[Found], public_id: str) -> Found | None:
     """The same, and None instead of a page that says 404."""
     return session.scalar(_visible(user, kind).where(kind.public_id == public_id))
 
 
-def find_all(session: Session, user: StaffUser, kind: type[Found], public_ids: Collection[str]) -> list[Found]:
+def find_all(session: Session, user: Asker, kind: type[Found], public_ids: Collection[str]) -> list[Found]:
     """Those of these rows that are the user's to see; one query."""
     return list(session.scalars(_visible(user, kind).where(kind.public_id.in_(public_ids))))
 
 
-def sites(session: Session, user: StaffUser) -> list[Site]:
+def sites(session: Session, user: Asker) -> list[Site]:
     """All sites the user sees, with customer, network names and access points; a fixed number of queries."""
     everything = (
         joinedload(Site.customer),
@@ -53,7 +65,7 @@ def sites(session: Session, user: StaffUser) -> list[Site]:
     )
 
 
-def find_voucher(session: Session, user: StaffUser, keyring: Keyring, code_or_serial: str) -> Voucher:
+def find_voucher(session: Session, user: Asker, keyring: Keyring, code_or_serial: str) -> Voucher:
     """The voucher with this code or serial number; NotFound when there is none, or when it is not the user's to see."""
     found = finding.find_voucher(session, keyring, code_or_serial)
     mine = session.scalar(_visible(user, Voucher).where(Voucher.id == found.id))
@@ -62,7 +74,7 @@ def find_voucher(session: Session, user: StaffUser, keyring: Keyring, code_or_se
     return mine
 
 
-def _visible(user: StaffUser, kind: type[Found]) -> Select[Found]:
+def _visible(user: Asker, kind: type[Found]) -> Select[Found]:
     """What `user` may see of a kind: an operator everything, others what is at the own customer's sites."""
     query = select(kind) if issubclass(kind, Site) else select(kind).join(Site, Site.id == kind.site_id)
     query = query.where(Site.retired_at.is_(None))
@@ -74,13 +86,13 @@ def _visible(user: StaffUser, kind: type[Found]) -> Select[Found]:
     return query if user.is_operator else query.where(Site.customer_id == user.customer_id)
 
 
-def people(session: Session, user: StaffUser) -> list[User]:
+def people(session: Session, user: Asker) -> list[User]:
     """Those whom `user` may look after: of the own customer, or of every customer for an operator."""
     query = _colleagues(user).options(joinedload(User.customer)).outerjoin(User.customer)
     return list(session.scalars(query.order_by(Customer.name, User.name, User.id).limit(2000)))
 
 
-def find_person(session: Session, user: StaffUser, public_id: str) -> User:
+def find_person(session: Session, user: Asker, public_id: str) -> User:
     """One of `people`; 404 when there is no such person, or when it is not the user's to look after."""
     found = session.scalar(_colleagues(user).options(joinedload(User.customer)).where(User.public_id == public_id))
     if found is None:
@@ -88,12 +100,12 @@ def find_person(session: Session, user: StaffUser, public_id: str) -> User:
     return found
 
 
-def customers(session: Session, user: StaffUser) -> list[Customer]:
+def customers(session: Session, user: Asker) -> list[Customer]:
     """The own customer, or all of them for an operator."""
     return list(session.scalars(_customers(user).order_by(Customer.name)))
 
 
-def find_customer(session: Session, user: StaffUser, public_id: str) -> Customer:
+def find_customer(session: Session, user: Asker, public_id: str) -> Customer:
     """The customer that the user means: the own one, whatever is said, or one of all for an operator, else 404."""
     query = _customers(user)
     found = session.scalar(query.where(Customer.public_id == public_id) if user.is_operator else query)
@@ -102,12 +114,12 @@ def find_customer(session: Session, user: StaffUser, public_id: str) -> Customer
     return found
 
 
-def tablets(session: Session, user: StaffUser) -> list[Tablet]:
+def tablets(session: Session, user: Asker) -> list[Tablet]:
     """The tablets of those whom `user` looks after."""
     return list(session.scalars(_tablets(user).order_by(Tablet.name, Tablet.id)))
 
 
-def find_tablet(session: Session, user: StaffUser, public_id: str) -> Tablet:
+def find_tablet(session: Session, user: Asker, public_id: str) -> Tablet:
     """One of `tablets`; 404 when there is none."""
     found = session.scalar(_tablets(user).where(Tablet.public_id == public_id))
     if found is None:
@@ -115,22 +127,22 @@ def find_tablet(session: Session, user: StaffUser, public_id: str) -> Tablet:
     return found
 
 
-def home_zone(session: Session, user: StaffUser) -> ZoneInfo:
+def home_zone(session: Session, user: Asker) -> ZoneInfo:
     """The time zone of the user's first site; UTC where there is none."""
     first = session.scalar(_visible(user, Site).with_only_columns(Site.timezone).order_by(Site.id).limit(1))
     return ZoneInfo(first or "UTC")
 
 
-def _colleagues(user: StaffUser) -> Select[User]:
+def _colleagues(user: Asker) -> Select[User]:
     query = select(User).where(User.retired_at.is_(None), User.role != Role.OPERATOR)
     return query if user.is_operator else query.where(User.customer_id == user.customer_id)
 
 
-def _tablets(user: StaffUser) -> Select[Tablet]:
+def _tablets(user: Asker) -> Select[Tablet]:
     query = select(Tablet).where(Tablet.retired_at.is_(None))
     return query if user.is_operator else query.where(Tablet.customer_id == user.customer_id)
 
 
-def _customers(user: StaffUser) -> Select[Customer]:
+def _customers(user: Asker) -> Select[Customer]:
     query = select(Customer).where(Customer.retired_at.is_(None))
     return query if user.is_operator else query.where(Customer.id == user.customer_id)

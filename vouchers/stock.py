@@ -45,3 +45,17 @@ def vouchers_of(session: Session, batch: Batch, *, offset: int, limit: int) -> l
 def batches_by_id(session: Session, ids: Collection[int]) -> dict[int, Batch]:
     """These batches, by id."""
     return {batch.id: batch for batch in session.scalars(select(Batch).where(Batch.id.in_(ids)))}
+
+
+def batches_before(session: Session, site_id: int, before: int | None, limit: int) -> list[Batch]:
+    """The site's batches, the newest first, a page at a time: those with an id under `before`."""
+    query = select(Batch).where(Batch.site_id == site_id)
+    if before is not None:
+        query = query.where(Batch.id < before)
+    return list(session.scalars(query.order_by(Batch.id.desc()).limit(limit)))
+
+
+def vouchers_after(session: Session, batch: Batch, after: int | None, limit: int) -> list[Voucher]:
+    """A batch's vouchers in the order of issue, a page at a time: those with an id over `after`."""
+    query = select(Voucher).where(Voucher.batch_id == batch.id, Voucher.id > (after or 0))
+    return list(session.scalars(query.order_by(Voucher.id).limit(limit)))

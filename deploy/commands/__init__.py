@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from deploy.commands.access_points import ap
+from deploy.commands.api_keys import api_key
 from deploy.commands.base import SurfpassGroup, config_option
 from deploy.commands.customers import customer
 from deploy.commands.demo_ap import demo_ap
@@ -54,7 +55,7 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 for command in (
     *(migrate, run, portal, radius, housekeeping, disconnects, printing, metrics, demo, demo_ap),
-    *(customer, user, site, ap, nas, pass_, voucher, device, legal, keys),
+    *(customer, user, site, ap, nas, pass_, voucher, device, legal, keys, api_key),
 ):
     cli.add_command(command)
 

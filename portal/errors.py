@@ -11,9 +11,9 @@ from markupsafe import escape
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from portal.context import current
 from portal.api import problems
 from portal.api.problems import Problem
+from portal.context import current
 from portal.headers import look_again_after
 from portal.languages import asked_language, language, link_languages_nowhere
 from portal.overload import Overloaded

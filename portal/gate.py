@@ -30,6 +30,10 @@ class Asker(Protocol):
         """The customer that they belong to."""
 
     @property
+    def site_id(self) -> int | None:
+        """The one site that they are held to, if there is one."""
+
+    @property
     def is_operator(self) -> bool:
         """Whether every customer's places are theirs to see."""
 

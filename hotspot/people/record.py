@@ -4,9 +4,10 @@ import enum
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, not_, or_, select
+from sqlalchemy import ColumnElement, func, not_, or_, select
 from sqlalchemy.orm import Session
 
+from hotspot.api_keys import ApiKey
 from hotspot.audit import AuditEntry
 from hotspot.people import User
 from hotspot.place import Customer
@@ -26,7 +27,7 @@ _OPERATORS = ("nas",)
 
 
 class Line(NamedTuple):
-    """An entry with the names of who did it, None for the command line, and of whose it is."""
+    """An entry with the names of who did it, a person or a key, None for the command line, and of whose it is."""
 
     id: int
     at: datetime
@@ -49,8 +50,9 @@ def read_record(
     """The entries, the latest first, before the one with the id `before`; of all customers for `customer_id` None."""
     columns = (AuditEntry.id, AuditEntry.at, AuditEntry.action, AuditEntry.subject, AuditEntry.detail)
     query = (
-        select(*columns, User.name, Customer.name)
+        select(*columns, func.coalesce(User.name, ApiKey.name), Customer.name)
         .outerjoin(User, User.id == AuditEntry.user_id)
+        .outerjoin(ApiKey, ApiKey.id == AuditEntry.api_key_id)
         .outerjoin(Customer, Customer.id == AuditEntry.customer_id)
     )
     if customer_id is not None:

@@ -23,6 +23,7 @@ class Caller:
     public_id: str
     customer_id: int
     scopes: frozenset[Scope]
+    site_id: None = None
 
     @property
     def is_operator(self) -> bool:

@@ -55,7 +55,8 @@ def _refusing(work: Callable[[], Model]) -> Model:
     except WrongUse as error:
         raise Problem(422, error.code, error.sentence) from error
     except Refusal as error:
-        raise Problem(409, error.code, error.sentence) from error
+        # The draft on idempotency keys asks for 422 where a key comes with another request.
+        raise Problem(422 if error.code == "key-used" else 409, error.code, error.sentence) from error
 
 
 def _once_key(operation: Operation, caller: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hotspot.api_keys import Scope
-from portal.api import models, places, vouchers
+from portal.api import changing, issuing, models, places, vouchers
 from portal.api.models import Model, Query
 
 
@@ -62,5 +62,44 @@ OPERATIONS = (
     Operation(
         "POST", "/vouchers/find", Scope.VOUCHERS_READ, vouchers.find_voucher,
         "The voucher with a code or serial number", models.Voucher, body=models.Search,
+    ),
+    Operation(
+        "POST", "/sites/<site_id>/batches", Scope.VOUCHERS_ISSUE, issuing.issue_vouchers,
+        "Issue 1 to 10,000 vouchers as a batch", models.Issued, body=models.IssueOrder, status=201, once=True,
+        refuses=True,
+    ),
+    Operation(
+        "POST", "/vouchers/<voucher_id>/replace", Scope.VOUCHERS_CHANGE, issuing.replace_voucher,
+        "Replace a lost slip: a new code with what remains, and the old one is worthless", models.Replaced, status=201,
+        once=True, refuses=True,
+    ),
+    Operation(
+        "GET", "/batches/<batch_id>/codes", Scope.VOUCHERS_PRINT, issuing.list_codes,
+        "The codes of a batch once more, while they are unused", models.CodePage, query=models.PageQuery,
+    ),
+    Operation(
+        "PATCH", "/vouchers/<voucher_id>", Scope.VOUCHERS_CHANGE, changing.change_voucher,
+        "Extend a voucher, write a note on it, or change until when it may be used first", models.Change,
+        body=models.VoucherChange, refuses=True,
+    ),
+    Operation(
+        "POST", "/vouchers/<voucher_id>/revoke", Scope.VOUCHERS_CHANGE, changing.revoke_voucher,
+        "Make a voucher worthless, and end the visits that run on it", models.Change,
+    ),
+    Operation(
+        "POST", "/batches/<batch_id>/switch-on", Scope.VOUCHERS_CHANGE, changing.switch_batch_on,
+        "Switch printed stock on", models.Change, refuses=True,
+    ),
+    Operation(
+        "POST", "/batches/<batch_id>/switch-off", Scope.VOUCHERS_CHANGE, changing.switch_batch_off,
+        "Switch a batch off, as when it is lost", models.Change, refuses=True,
+    ),
+    Operation(
+        "POST", "/batches/<batch_id>/revoke", Scope.VOUCHERS_CHANGE, changing.revoke_batch,
+        "Make all vouchers of a batch worthless", models.Change, refuses=True,
+    ),
+    Operation(
+        "POST", "/changes/<change_id>/undo", Scope.VOUCHERS_CHANGE, changing.undo_change,
+        "Undo a change of the last minute", models.Change, refuses=True,
     ),
 )  # fmt: skip

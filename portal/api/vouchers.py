@@ -30,9 +30,7 @@ def list_site_vouchers(call: Call, site_id: str, query: VoucherQuery) -> models.
     with call.portal.database.read() as session:
         site = gate.find(session, call.caller, Site, site_id)
         before, wanted = _cursor(session, call, query), Filter(query.state, note=query.note)
-        found = list_vouchers(
-            session, [site.id], call.now, wanted=wanted, before=before, limit=query.limit + 1
-        )
+        found = list_vouchers(session, [site.id], call.now, wanted=wanted, before=before, limit=query.limit + 1)
         return _page(session, call, found, query)
 
 

@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hotspot.api_keys import ApiKey
 from hotspot.audit import AuditEntry
 from hotspot.people import User
 from portal import formats
@@ -49,15 +50,16 @@ def history(session: Session, voucher: Voucher, batch: Batch | None, zone: ZoneI
     """The record of a voucher and of its batch, the latest first; one query."""
     subjects = [f"voucher {voucher.public_id}", *([f"batch {batch.public_id}"] if batch else [])]
     query = (
-        select(AuditEntry, User)
+        select(AuditEntry, User, ApiKey.name)
         .outerjoin(User, User.id == AuditEntry.user_id)
+        .outerjoin(ApiKey, ApiKey.id == AuditEntry.api_key_id)
         .where(AuditEntry.subject.in_(subjects))
         .order_by(AuditEntry.id.desc())
         .limit(_MOST)
     )
     return [
-        HistoryLine(wording.day_and_hour(entry.at, zone), _who(user), _what(entry.action), _detail(entry, zone))
-        for entry, user in session.execute(query)
+        HistoryLine(wording.day_and_hour(entry.at, zone), key or _who(user), _what(entry.action), _detail(entry, zone))
+        for entry, user, key in session.execute(query)
     ]
 
 

@@ -1,0 +1,98 @@
+"""Issuing vouchers and replacing lost slips: what answers with codes, and is done once however often it is asked for."""
+
+from sqlalchemy.orm import Session
+
+from hotspot.errors import NotFound
+from hotspot.place import Site
+from portal import gate
+from portal.api import models
+from portal.api.call import Call
+from portal.api.models import IssueOrder, PageQuery
+from portal.api.shown import show_batches
+from sessions.replacing import replace_slip
+from vouchers.issuing import Order, issue_more, open_batch
+from vouchers.once import once
+from vouchers.passes import Pass, passes_at
+from vouchers.stock import vouchers_after
+from vouchers.voucher import Batch, Voucher, clear_code
+
+
+def issue_vouchers(call: Call, site_id: str, body: IssueOrder) -> models.Issued:
+    """Issue a batch; a request that is repeated goes on where the first one was cut off."""
+    portal = call.portal
+    with portal.database.write() as session:
+        site = gate.find(session, call.caller, Site, site_id)
+        order = _order(session, site, body)
+
+        def make() -> Batch:
+            return open_batch(session, call.caller.actor, portal.keyring, site, order, call.now)
+
+        batch_id = once(session, site, call.once_key, ("issue", body.model_dump()), make, call.now).batch.public_id
+    _issue_rest(call, batch_id)
+    with portal.database.read() as session:
+        batch = gate.find(session, call.caller, Batch, batch_id)
+        vouchers = _codes(call, vouchers_after(session, batch, None, batch.count))
+        return models.Issued(batch=show_batches(session, [batch])[0], vouchers=vouchers)
+
+
+def replace_voucher(call: Call, voucher_id: str) -> models.Replaced:
+    """Give a lost slip's remains a new code; the old one is worthless from then on."""
+    portal = call.portal
+    with portal.database.write() as session:
+        old = gate.find(session, call.caller, Voucher, voucher_id)
+        site = session.get_one(Site, old.site_id)
+        record = portal.directory(session).sites[site.id]
+
+        def make() -> Batch:
+            return replace_slip(session, call.caller.actor, portal.keyring, site, record, old, call.now)
+
+        batch = once(session, site, call.once_key, ("replace", voucher_id), make, call.now).batch
+        (voucher,) = _codes(call, vouchers_after(session, batch, None, 1))
+        return models.Replaced(batch=show_batches(session, [batch])[0], voucher=voucher)
+
+
+def list_codes(call: Call, batch_id: str, query: PageQuery) -> models.CodePage:
+    """The codes of a batch once more, of those that nobody has used yet."""
+    with call.portal.database.read() as session:
+        batch = gate.find(session, call.caller, Batch, batch_id)
+        after = gate.find(session, call.caller, Voucher, query.after).id if query.after else None
+        found = vouchers_after(session, batch, after, query.limit + 1)
+        shown = _codes(call, found[: query.limit])
+    return models.CodePage(items=shown, next=shown[-1].id if len(found) > query.limit else None)
+
+
+def _order(session: Session, site: Site, body: IssueOrder) -> Order:
+    offered: dict[str, Pass] = {one.public_id: one for one in passes_at(session, site.id, site.customer_id)}
+    if body.pass_id not in offered:
+        raise NotFound("no-pass", "This pass is not offered at this site.")
+    return Order(
+        offered[body.pass_id],
+        body.count,
+        body.note,
+        good_from=body.good_from,
+        good_until=body.good_until,
+        until=body.until,
+        inactive=body.inactive,
+    )
+
+
+def _issue_rest(call: Call, batch_id: str) -> None:
+    """Each part in a transaction of its own: logins come in between."""
+    more = True
+    while more:
+        with call.portal.database.write() as session:
+            batch = gate.find(session, call.caller, Batch, batch_id)
+            more = batch.is_unfinished and issue_more(session, call.portal.keyring, batch) > 0
+
+
+def _codes(call: Call, found: list[Voucher]) -> list[models.VoucherCode]:
+    return [
+        models.VoucherCode(
+            id=one.public_id,
+            serial=one.serial or "",
+            code=code.printed if (code := clear_code(call.portal.keyring, one)) else None,
+            good_from=one.good_from,
+            good_until=one.good_until,
+        )
+        for one in found
+    ]

@@ -1,0 +1,66 @@
+"""Changing vouchers through the API, and undoing it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from hotspot.database import Database
+from tests.portal.api.conftest import Venue, told
+from tests.portal.api.test_issuing import issue
+from tests.portal.conftest import MovableClock
+from vouchers.voucher import Voucher
+
+
+def change(venue: Venue, status: int = 200, **body: Any) -> Any:
+    """Change the venue's first voucher."""
+    answer = venue.till.ask("PATCH", f"/vouchers/{venue.vouchers[0].voucher.public_id}", body)
+    assert answer.status_code == status, answer.text
+    return told(answer)
+
+
+def test_a_voucher_is_noted_extended_and_given_another_day(venue: Venue, database: Database) -> None:
+    assert change(venue, note="for the band")["vouchers"][0]["note"] == "for the band"
+    assert change(venue, extend_minutes=60)["changed"] == 1
+    with database.read() as session:
+        one = session.scalars(select(Voucher).where(Voucher.id == venue.vouchers[0].voucher.id)).one()
+        assert one.minutes == 1500
+    moved = change(venue, good_until="2026-07-01T14:00:00+02:00")["vouchers"][0]
+    assert moved["good_until"] == "2026-07-01T12:00:00Z"
+
+
+def test_a_change_that_makes_no_sense_is_refused(venue: Venue) -> None:
+    assert change(venue, 422)["code"] == "one-change"
+    assert change(venue, 422, note="a", extend_minutes=5)["code"] == "one-change"
+    assert change(venue, 422, extend_minutes=0)["code"] == "bad-length"
+    assert change(venue, 422, extend_minutes=10**9)["code"] == "invalid"
+    assert change(venue, 422, state="unused")["code"] == "invalid"
+    assert change(venue, 409, good_until="2026-06-01T12:00:00Z")["code"] == "bad-dates"
+
+
+def test_what_was_done_is_undone_for_a_minute_and_once(venue: Venue, clock: MovableClock) -> None:
+    path = f"/vouchers/{venue.vouchers[0].voucher.public_id}"
+    done = venue.till.post(f"{path}/revoke")
+    assert done["vouchers"][0]["state"] == "revoked"
+    assert datetime.fromisoformat(done["undo_until"]) > clock.now
+
+    assert venue.till.post(f"/changes/{done['change_id']}/undo")["changed"] == 1
+    assert venue.till.get(path)["state"] == "unused"
+    assert venue.till.post(f"/changes/{done['change_id']}/undo", status=409)["code"] == "too-late"
+    assert venue.till.post(f"{path}/revoke")["changed"] == 1
+    again = venue.till.post(f"{path}/revoke")
+    assert (again["changed"], again["change_id"], again["undo_until"]) == (0, None, None)
+
+
+def test_printed_stock_is_switched_on_and_off_and_revoked(venue: Venue) -> None:
+    issued = issue(venue, count=2, inactive=True)
+    batch, voucher = f"/batches/{issued['batch']['id']}", f"/vouchers/{issued['vouchers'][0]['id']}"
+    assert venue.till.get(voucher)["state"] == "inactive"
+
+    assert venue.till.post(f"{batch}/switch-on")["changed"] == 2
+    assert venue.till.get(voucher)["state"] == "unused"
+    assert venue.till.post(f"{batch}/switch-on", status=409)["code"] == "switched-on"
+    venue.till.post(f"{batch}/switch-off")
+    assert venue.till.get(batch)["inactive"]
+    assert venue.till.post(f"{batch}/revoke")["changed"] == 2
+    assert venue.till.get(voucher)["state"] == "revoked"

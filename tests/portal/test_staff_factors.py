@@ -1,16 +1,10 @@
-"""Signing in with a second factor, setting one up, and passkeys in a real browser."""
+"""Signing in with a second factor, and setting one up."""
 
 import re
-import threading
-from collections.abc import Iterator
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from hotspot.clock import utc_now
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.people import Role
@@ -149,109 +143,3 @@ def test_an_invented_answer_signs_nobody_in(app: Flask) -> None:
     for answer in ("", "{}", '{"rawId": "AAAA"}'):
         assert stranger.submit(page, "/login/passkey", answer=answer).location == "/login?passkey=unknown"
     assert "not known here" in words_of(stranger.get("/login?passkey=unknown"))
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, *_arguments: object) -> None:
-        pass
-
-
-@pytest.fixture
-def portal_url(portal_settings: Settings, database: Database, keyring: Keyring) -> Iterator[str]:
-    """The portal at an address for which browsers make passkeys."""
-    server = make_server("127.0.0.1", 0, lambda *_: [], handler_class=_Quiet)
-    url = f"http://localhost:{server.server_port}"
-    settings = portal_settings.model_copy(update={"portal_url": url})
-    server.set_app(create_app(settings, database, keyring, utc_now))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield url
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
-
-
-def telephone(page: Page) -> None:
-    """Give the browser an authenticator that knows its owner."""
-    devtools = page.context.new_cdp_session(page)
-    devtools.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
-        "isUserVerified": True, "automaticPresenceSimulation": True,
-    }  # fmt: skip
-    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-
-
-def faults(page: Page) -> list[str]:
-    return [found["id"] for found in Axe().run(page).response["violations"]]
-
-
-def test_a_passkey_is_made_and_signs_in_alone(portal_url: str, browser: Browser) -> None:
-    page = browser.new_page(locale="en", reduced_motion="reduce")
-    telephone(page)
-    page.goto(f"{portal_url}/login")
-    page.get_by_label("E-mail address").fill(OWNER)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.goto(f"{portal_url}/desk/account/factor")
-    assert faults(page) == []
-    page.get_by_role("link", name="Add a passkey").click()
-    expect(page.get_by_text("This browser makes no passkeys")).to_be_hidden()
-    assert faults(page) == []
-    page.get_by_label("Name, such as").fill("my telephone")
-    page.get_by_label("Your password").fill(PASSWORD)
-    page.get_by_role("button", name="Make a passkey").click()
-    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
-    assert faults(page) == []
-    page.goto(f"{portal_url}/desk/account/factor")
-    expect(page.get_by_text("my telephone")).to_be_visible()
-
-    page.get_by_role("button", name="Sign out").click()
-    page.get_by_role("button", name="Sign in with a passkey").click()
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-
-    # The password alone is no longer enough, and the passkey is a second step as well.
-    page.get_by_role("button", name="Sign out").click()
-    page.get_by_label("E-mail address").fill(OWNER)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("heading", name="Second step")).to_be_visible()
-    assert faults(page) == []
-    page.get_by_role("button", name="Sign in with a passkey").click()
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-
-
-def test_an_answer_works_once(portal_url: str, browser: Browser) -> None:
-    page = browser.new_page(locale="en")
-    telephone(page)
-    page.goto(f"{portal_url}/login")
-    page.get_by_label("E-mail address").fill(OWNER)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.goto(f"{portal_url}/desk/account/factor/passkey")
-    page.get_by_label("Your password").fill(PASSWORD)
-    page.get_by_role("button", name="Make a passkey").click()
-    page.get_by_role("link", name="I have them").click()
-    page.get_by_role("button", name="Sign out").click()
-    page.wait_for_url("**/login")
-    cookies = page.context.cookies()
-    with page.expect_request("**/login/passkey") as sent:
-        page.get_by_role("button", name="Sign in with a passkey").click()
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-
-    # Somebody has caught the answer, and the cookies that it was given with.
-    thief = browser.new_context()
-    thief.add_cookies(cookies)  # type: ignore[arg-type]
-    body, kind = sent.value.post_data, {"Content-Type": "application/x-www-form-urlencoded"}
-    again = thief.request.post(f"{portal_url}/login/passkey", data=body, headers=kind, max_redirects=0)
-    assert again.headers["location"] == "/login?passkey=unknown"

@@ -93,7 +93,7 @@ class Crowd:
 
     async def _visit(self, guest: Guest) -> str:
         challenge = make_challenge()
-        page = await self._get("page", self._redirect(guest, "notyet", challenge))
+        page = await self._get("page", self.redirect(guest, "notyet", challenge))
         for code in guest.codes:
             page = await self._log_in(page, code)
             if page.status == 303:
@@ -102,8 +102,7 @@ class Crowd:
         return f"refused by the portal: {_alert(page)}"
 
     async def _log_in(self, page: _Page, code: str) -> _Page:
-        fields = {name: _value(page.text, name) for name in ("flow", "terms")}
-        body = urlencode({**fields, "variant": "voucher", "code": code}).encode()
+        body = urlencode(form_of(page.text, code)).encode()
         return await self._ask("login", "POST", f"/g/{self._doors.slug}/login", body)
 
     async def _at_the_gateway(self, guest: Guest, challenge: bytes, location: str) -> str:
@@ -119,11 +118,11 @@ class Crowd:
         request = wire.access_request(attributes, self._doors.radius_secret, identifier=identifier)
         answer = await self._radius("Access-Request", self._auth, ear, request)
         if answer.code != wire.ACCESS_ACCEPT:
-            page = await self._get("return", self._redirect(guest, "failed", make_challenge(), reason="reject"))
+            page = await self._get("return", self.redirect(guest, "failed", make_challenge(), reason="reject"))
             return f"refused by RADIUS: {_alert(page)}"
         self.seen.accepted.append(guest)
         await self._start(guest, told["username"][0], answer)
-        page = await self._get("return", self._redirect(guest, "success", challenge))
+        page = await self._get("return", self.redirect(guest, "success", challenge))
         return "online" if page.status in (200, 303) else f"online, and then HTTP {page.status}"
 
     async def _start(self, guest: Guest, user_name: str, answer: wire.Answer) -> None:
@@ -139,7 +138,8 @@ class Crowd:
         request = wire.accounting_request(record, self._doors.radius_secret, identifier=identifier)
         await self._radius("Accounting-Request", self._acct, ear, request)
 
-    def _redirect(self, guest: Guest, state: str, challenge: bytes, **more: str) -> str:
+    def redirect(self, guest: Guest, state: str, challenge: bytes, **more: str) -> str:
+        """Path and query that the gateway sends a guest to."""
         host, _, port = GATEWAY.rpartition(":")
         told = {
             "res": state, "uamip": host, "uamport": port, "challenge": challenge.hex(), "called": guest.access_point.value,
@@ -198,6 +198,11 @@ def _page(answer: str) -> _Page:
         return _Page(status, location, text)
     seconds, _, again = told.get("refresh", told["retry-after"]).partition("; url=")
     return _Page(status, location, text, int(seconds), again)
+
+
+def form_of(page: str, code: str) -> dict[str, str]:
+    """The form of a page with a code typed in."""
+    return {name: _value(page, name) for name in ("flow", "terms")} | {"variant": "voucher", "code": code}
 
 
 def _value(text: str, name: str) -> str:

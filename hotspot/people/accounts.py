@@ -137,6 +137,12 @@ def change_pin(session: Session, actor: Actor, user: User, pin_hash: str | None,
     _record(session, actor, "PIN changed" if pin_hash else "PIN removed", user, now)
 
 
+def sign_out(session: Session, actor: Actor, user: User, now: datetime) -> None:
+    """Sign somebody out everywhere, such as when a telephone is lost."""
+    end_all(session, user.id, now)
+    _record(session, actor, "signed out", user, now)
+
+
 def retire(session: Session, actor: Actor, user: User, now: datetime) -> None:
     """Let nobody sign in to this account any more; the address is free again, and the name stays in the record."""
     user.retired_at, user.email, user.password_hash, user.pin_hash = now, None, None, None

@@ -35,6 +35,7 @@ ACTIONS = {
     "user invited": _l("Invited"),
     "user link made": _l("New link made"),
     "user retired": _l("Account closed"),
+    "signed out": _l("Signed out everywhere"),
     "role changed": _l("Role changed"),
     "password chosen": _l("Password chosen"),
     "password changed": _l("Password changed"),

@@ -11,8 +11,8 @@ from werkzeug import Response
 from wtforms import EmailField, SelectField, StringField
 
 from hotspot.errors import Refusal
-from hotspot.people import Role, User, sign_ins
-from hotspot.people.accounts import change_role, invite, reset, retire
+from hotspot.people import Role, User
+from hotspot.people.accounts import change_role, invite, reset, retire, sign_out
 from hotspot.people.factors import has_factor, remove_factors
 from portal import gate, qr
 from portal.context import current
@@ -151,7 +151,7 @@ def _take(session: Session, step: Step, found: User) -> str:
     elif step is Step.FACTOR:
         remove_factors(session, actor, found, now)
     elif step is Step.SIGN_OUT:
-        sign_ins.end_all(session, found.id, now)
+        sign_out(session, actor, found, now)
     else:
         retire(session, actor, found, now)
     return ""

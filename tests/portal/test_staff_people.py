@@ -67,6 +67,16 @@ def test_an_owner_invites_a_waiter_who_is_at_work_a_minute_later(
     assert "Kim Roth" in words_of(owner.get("/desk/people"))
 
 
+def test_no_link_is_written_into_the_log(app: Flask, customer: Customer, capsys: pytest.CaptureFixture[str]) -> None:
+    owner, kim = signed_in(app, OWNER), Staff(app.test_client())
+    path = link_in(owner.submit(owner.get("/desk/people"), "/desk/people", name="Kim", role="front-desk").text)
+    kim.submit(kim.get(path), path, name="Kim", email="kim@example.org", password=GOOD)
+    written = "".join(capsys.readouterr())
+
+    assert "/login/invitation/<token>" in written
+    assert path.rpartition("/")[2] not in written
+
+
 def test_a_link_works_once(app: Flask, customer: Customer) -> None:
     owner = signed_in(app, OWNER)
     path = link_in(owner.submit(owner.get("/desk/people"), "/desk/people", name="Kim").text)
@@ -130,6 +140,7 @@ def test_a_colleague_is_changed_signed_out_reset_and_closed(app: Flask, database
     assert owner.submit(page, path, step="role", role="operator").status_code == 400
     assert colleague.get("/desk").status_code == 200
     owner.submit(page, path, step="sign-out")
+    assert "Signed out everywhere" in words_of(owner.get("/desk/record"))
     assert colleague.get("/desk").status_code == 303
 
     link = link_in(owner.submit(page, path, step="reset").text)

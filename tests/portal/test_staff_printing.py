@@ -108,6 +108,9 @@ def test_a_batch_is_printed_as_pdf_with_its_codes(desk: Desk, database: Database
         desk.issued[0].code.printed,
     ):
         assert part in text
+    for one in desk.issued:
+        assert one.code.printed in text
+        assert one.serial in text
     assert "ab der ersten" in text
     assert "from first use" in text
     assert printed_entries(database) == [("vouchers printed", f"batch {desk.batch_id}", "3 x")]

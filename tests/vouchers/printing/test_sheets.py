@@ -41,8 +41,8 @@ def test_each_code_lies_within_half_a_millimetre_of_where_the_stock_has_it(name:
     (page,) = rendered(sheets.render(FACE, cards, Sheet(stock), ONLY_CODES), tmp_path)
     box = CardLayout.of(stock.width, stock.height, wifi_code=False).code_qr
     quiet = box.width * QUIET_ZONE / encode(cards[0].address).side
-    for place in (0, 1, stock.columns, stock.cards - 1):
-        x, y = stock.corner(place)
+    for column, row in ((0, 0), (1, 0), (0, 1), (stock.columns - 1, stock.rows - 1)):
+        x, y = stock.left + column * stock.step_x, stock.top + row * stock.step_y
         around = Box(x + box.x, y + box.y, box.width, box.height)
         found = ink(cut_out(page, around))
         assert found.x == pytest.approx(quiet, abs=TOLERANCE)

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import DDL, ForeignKey, Index, String, Table, event
+from sqlalchemy import ForeignKey, Index, String, Table
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot import bulk
+from hotspot.append_only import append_only
 from hotspot.database import Base, BigId
 
 
+@append_only
 class AuditEntry(Base):
     """One change: actor, action, subject."""
 
@@ -27,24 +29,6 @@ class AuditEntry(Base):
     action: Mapped[str] = mapped_column(String(40))
     subject: Mapped[str] = mapped_column(String(60), index=True)
     detail: Mapped[str] = mapped_column(String(200), default="")
-
-
-# The database itself lets nobody change or remove an entry, whatever the program does.
-_ON_SQLITE = (
-    "CREATE TRIGGER audit_entry_keeps_entries BEFORE DELETE ON audit_entry"
-    " BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END",
-    "CREATE TRIGGER audit_entry_keeps_values BEFORE UPDATE ON audit_entry"
-    " BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END",
-)
-_ON_POSTGRESQL = (
-    "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
-    " $$ BEGIN RAISE EXCEPTION '%% is append-only', TG_TABLE_NAME; END $$",
-    "CREATE TRIGGER audit_entry_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry"
-    " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
-)
-for _dialect, _statements in (("sqlite", _ON_SQLITE), ("postgresql", _ON_POSTGRESQL)):
-    for _statement in _statements:
-        event.listen(AuditEntry.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,14 @@ def end_of_site_day(moment: datetime, zone: ZoneInfo, day_ends: time) -> datetim
     Through a change to daylight-saving time: a wall-clock hour that does not exist ends as much later as the clock
     jumped, one that exists twice ends at its first occurrence (PEP 495).
     """
-    return _start_of(site_day(moment, zone, day_ends) + timedelta(days=1), zone, day_ends)
+    return start_of_day(site_day(moment, zone, day_ends) + timedelta(days=1), zone, day_ends)
 
 
 def start_of_site_day(moment: datetime, zone: ZoneInfo, day_ends: time) -> datetime:
     """The instant, in UTC, at which the site's day of `moment` began: when the one before ended."""
-    return _start_of(site_day(moment, zone, day_ends), zone, day_ends)
+    return start_of_day(site_day(moment, zone, day_ends), zone, day_ends)
 
 
-def _start_of(day: date, zone: ZoneInfo, day_ends: time) -> datetime:
+def start_of_day(day: date, zone: ZoneInfo, day_ends: time) -> datetime:
+    """The instant, in UTC, at which a site's day begins."""
     return datetime.combine(day, day_ends, tzinfo=zone).astimezone(UTC)

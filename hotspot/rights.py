@@ -21,6 +21,10 @@ class Right(enum.StrEnum):
     PRINTERS = "printers"
     # What changes vouchers that are there already: revoking and the like.
     CHANGE = "change"
+    # Selling vouchers, and closing the shift.
+    TILL = "till"
+    # The sales ledger, and the shifts of the past.
+    SEE_SALES = "see_sales"
     # The venue's own portal page.
     OWN_PAGE = "own_page"
     # Colleagues, and the tablets at the desk.
@@ -41,6 +45,6 @@ AT_TABLET = frozenset({Right.LOOK_UP, Right.ISSUE, Right.PRINT})
 RIGHTS = {
     Role.OPERATOR: _EVERYTHING,
     Role.OWNER: _EVERYTHING - {Right.OPERATE},
-    Role.FRONT_DESK: frozenset({Right.ACCOUNT, Right.LOOK_UP, Right.ISSUE, Right.PRINT}),
-    Role.READ_ONLY: frozenset({Right.ACCOUNT, Right.LOOK_UP, Right.SEE_USE}),
+    Role.FRONT_DESK: frozenset({Right.ACCOUNT, Right.LOOK_UP, Right.ISSUE, Right.PRINT, Right.TILL}),
+    Role.READ_ONLY: frozenset({Right.ACCOUNT, Right.LOOK_UP, Right.SEE_USE, Right.SEE_SALES}),
 }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, Integer, Row, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot import audit
@@ -12,6 +12,7 @@ from hotspot.append_only import append_only
 from hotspot.audit import Actor
 from hotspot.database import Base, Identified
 from hotspot.errors import Refusal, WrongUse
+from hotspot.people import User
 from hotspot.place import Site
 from vouchers.ledger import LineKind, SalesLine, hold_till
 
@@ -147,6 +148,14 @@ def last_closings(session: Session, site: Site, currency: str, limit: int) -> Se
     """The last closings, the newest first."""
     mine = select(ShiftClosing).where(ShiftClosing.site_id == site.id, ShiftClosing.currency == currency)
     return session.scalars(mine.order_by(ShiftClosing.number.desc()).limit(limit)).all()
+
+
+def closings(session: Session, site: Site, limit: int) -> Sequence[Row[ShiftClosing, User]]:
+    """The last closings of all currencies, the newest first, with who closed them."""
+    query = select(ShiftClosing, User).outerjoin(User, User.id == ShiftClosing.user_id)
+    return session.execute(
+        query.where(ShiftClosing.site_id == site.id).order_by(ShiftClosing.id.desc()).limit(limit)
+    ).all()
 
 
 def currencies(session: Session, site: Site) -> list[str]:

@@ -33,6 +33,7 @@ from sessions.desk import (
 )
 from vouchers.changing import Done
 from vouchers.deeds import Deed
+from vouchers.ledger import sell
 from vouchers.voucher import Batch, Voucher
 
 _UNITS = {"minutes": timedelta(minutes=1), "hours": timedelta(hours=1), "days": timedelta(days=1)}
@@ -113,7 +114,12 @@ def undo_deed(deed_id: str) -> Response:
 
 
 def _revoke(wish: _Wish) -> Done:
-    return revoke_vouchers(wish.session, wish.actor, wish.site, wish.chosen, wish.now)
+    money_back = request.form.get("money_back") == "1"
+    return revoke_vouchers(wish.session, wish.actor, wish.site, wish.chosen, wish.now, money_back=money_back)
+
+
+def _sell(wish: _Wish) -> Done:
+    return Done(range(sell(wish.session, wish.actor, wish.site, wish.chosen, wish.now)))
 
 
 def _extend(wish: _Wish) -> Done:
@@ -143,6 +149,7 @@ def _free(wish: _Wish) -> Done:
 
 _ACTS: dict[str, Callable[[_Wish], Done]] = {
     "revoke": _revoke,
+    "sell": _sell,
     "extend": _extend,
     "note": _note,
     "good-until": _good_until,

@@ -21,6 +21,7 @@ from portal.staff.desk import ssid_of
 from portal.staff.user import signed_in
 from sessions.status import voucher_status
 from vouchers.issuing import Order, open_batch
+from vouchers.ledger import sell
 from vouchers.once import once
 from vouchers.passes import passes_at
 from vouchers.presets import presets_at
@@ -95,7 +96,10 @@ def issue_one(site_id: str) -> Response:
             order = _order(choice, portal.directory(session).sites[site.id], request.form.get("until", ""))
 
             def make() -> Batch:
-                return open_batch(session, Actor(user.id), portal.keyring, site, order, now)
+                batch = open_batch(session, Actor(user.id), portal.keyring, site, order, now)
+                # It is handed over at once, and paid for.
+                sell(session, Actor(user.id), site, Voucher.batch_id == batch.id, now)
+                return batch
 
             asked = (request.form["choice"], order.until)
             done = once(session, site, key, asked, make, now)

@@ -1,7 +1,5 @@
 """The audit record as a page and as CSV: who changed what, and when."""
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -11,6 +9,7 @@ from flask_babel import gettext as _
 
 from hotspot.keys import Purpose
 from hotspot.people.record import Kind, Line, read_record
+from hotspot.spreadsheet import csv_row
 from portal import gate
 from portal.context import current
 from portal.staff import audit_words, wording
@@ -18,8 +17,6 @@ from portal.staff.user import signed_in
 
 PAGE = 50
 CSV_PAGE = 1000
-# What a spreadsheet would take for a formula.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,7 @@ def _cursor(entry_id: int) -> str:
 
 def _csv(asked: _Asked) -> Iterator[str]:
     customer_id, before, full = signed_in().customer_id, asked.before, True
-    yield _row(["at", "person", "action", "subject", "detail", "customer"])
+    yield csv_row(["at", "person", "action", "subject", "detail", "customer"])
     while full:
         # A transaction for each part: a slow reader must not hold one open.
         with current().database.read() as session:
@@ -110,15 +107,9 @@ def _csv(asked: _Asked) -> Iterator[str]:
             )
         for one in found:
             at = one.at.isoformat(timespec="seconds")
-            yield _row([at, one.person or "", one.action, one.subject, one.detail, one.customer or ""])
+            yield csv_row([at, one.person or "", one.action, one.subject, one.detail, one.customer or ""])
         full = len(found) == CSV_PAGE
         before = found[-1].id if found else before
-
-
-def _row(cells: list[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow([f"'{cell}" if cell.startswith(_FORMULAS) else cell for cell in cells])
-    return out.getvalue()
 
 
 def _line(one: Line, zone: ZoneInfo, *, with_customer: bool) -> RecordLine:

@@ -157,7 +157,8 @@ def revoke_voucher(voucher_id: str) -> Response:
     with portal.database.write() as session:
         found = gate.find(session, user, Voucher, voucher_id)
         serial, place = found.serial, session.get_one(Site, found.site_id)
-        revoke_vouchers(session, Actor(user.id), place, by_ids([found.id]), now)
+        money_back = request.form.get("money_back") == "1"
+        revoke_vouchers(session, Actor(user.id), place, by_ids([found.id]), now, money_back=money_back)
     flash(
         _(
             "Voucher %(serial)s is revoked: new sign-ins with it have stopped. Whoever is online with it is disconnected "

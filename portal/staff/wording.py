@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 from hotspot.errors import Refusal
 from hotspot.people import Role
 from portal.languages import language
+from vouchers.ledger import LineKind
 from vouchers.voucher import VoucherState
 
 
@@ -44,6 +45,13 @@ STATE_CHOICES = {state.value: words for state, words in STATES.items()}
 SLOT_STATES = {
     True: StateWords(_l("in force"), "in-use"),
     False: StateWords(_l("missing"), "revoked"),
+}
+
+LINE_KINDS = {
+    LineKind.ISSUED: _l("Issued"),
+    LineKind.SOLD: _l("Sold"),
+    LineKind.CANCELLED: _l("Cancelled"),
+    LineKind.REFUNDED: _l("Refunded"),
 }
 
 # What the domain refuses with its own English sentences, in the words of these pages.
@@ -88,6 +96,10 @@ REFUSALS = {
     "wrong-password": _l("This is not your password."),
     "too-many-tries": _l("Too many failed tries. Please wait 15 minutes, then try again."),
     "too-many-people": _l("You have reached 200 people. Close an account first."),
+    "bad-money": _l("Please type an amount such as 12.50."),
+    "bad-amount": _l("What stays in the till is part of what was counted."),
+    "till-moved": _l("Something was sold or closed meanwhile. Please look at the numbers again."),
+    "not-for-sale": _l("This voucher is sold already, revoked, or not switched on."),
     "no-voucher": _l("There is no voucher with this code or serial number at your sites."),
 }
 

@@ -211,8 +211,8 @@ def test_every_address_names_the_right_it_needs(app: Flask, belongings: Belongin
 
 
 def test_the_front_desk_issues_prints_and_looks_up_and_nothing_else() -> None:
-    assert RIGHTS[Role.FRONT_DESK] == {Right.ACCOUNT, Right.LOOK_UP, Right.ISSUE, Right.PRINT}
-    assert RIGHTS[Role.READ_ONLY] == {Right.ACCOUNT, Right.LOOK_UP, Right.SEE_USE}
+    assert RIGHTS[Role.FRONT_DESK] == {Right.ACCOUNT, Right.LOOK_UP, Right.ISSUE, Right.PRINT, Right.TILL}
+    assert RIGHTS[Role.READ_ONLY] == {Right.ACCOUNT, Right.LOOK_UP, Right.SEE_USE, Right.SEE_SALES}
     assert RIGHTS[Role.OPERATOR] - RIGHTS[Role.OWNER] == {Right.OPERATE}
 
 
@@ -243,8 +243,9 @@ def test_pages_link_to_nothing_that_is_beyond_a_right(app: Flask, belongings: Be
             if page.method == "GET" and RIGHTS_NEEDED[page.endpoint] in RIGHTS[role]:
                 answer = staff.get(page.path)
                 text = answer.text if answer.mimetype == "text/html" else ""
-                for kind, path in re.findall(r'(href|action)="(/(?:desk|login|logout)[^"#?]*)', text):
-                    endpoint, _values = adapter.match(path, method="GET" if kind == "href" else "POST")
+                led_to = r'(href|method="get" action|action)="(/(?:desk|login|logout)[^"#?]*)'
+                for kind, path in re.findall(led_to, text):
+                    endpoint, _values = adapter.match(path, method="POST" if kind == "action" else "GET")
                     assert RIGHTS_NEEDED[endpoint] in RIGHTS[role] | {None}, (page, path)
 
 

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from alembic.operations import BatchOperations
 
+from hotspot.append_only import forbidding
+
 revision = "0021"
 down_revision = "0017"
 branch_labels = None
@@ -20,24 +22,9 @@ NEW_ROLES = (*OLD_ROLES, "front-desk", "read-only")
 # What refers to a person, and may do without one for a moment.
 REFERRING = (("audit_entry", "user_id"), ("batch", "issued_by"))
 
-# The audit record is append-only by the database itself.
-APPEND_ONLY = {
-    "sqlite": (
-        "CREATE TRIGGER audit_entry_keeps_entries BEFORE DELETE ON audit_entry"
-        " BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END",
-        "CREATE TRIGGER audit_entry_keeps_values BEFORE UPDATE ON audit_entry"
-        " BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END",
-    ),
-    "postgresql": (
-        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$",
-        "CREATE TRIGGER audit_entry_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry"
-        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
-    ),
-}
 CHANGEABLE = {
-    "sqlite": ("DROP TRIGGER audit_entry_keeps_entries", "DROP TRIGGER audit_entry_keeps_values"),
-    "postgresql": ("DROP TRIGGER audit_entry_is_append_only ON audit_entry", "DROP FUNCTION refuse_change()"),
+    "sqlite": ("DROP TRIGGER audit_entry_stays_on_update", "DROP TRIGGER audit_entry_stays_on_delete"),
+    "postgresql": ("DROP TRIGGER audit_entry_stays ON audit_entry", "DROP FUNCTION refuse_change()"),
 }
 
 
@@ -64,7 +51,7 @@ def upgrade() -> None:
     _create_passkey()
     op.drop_index(op.f("ix_audit_entry_customer_id"), "audit_entry")
     op.create_index("ix_audit_entry_customer_id_id", "audit_entry", ["customer_id", "id"])
-    for statement in APPEND_ONLY[op.get_bind().dialect.name]:
+    for statement in forbidding("audit_entry", op.get_bind().dialect.name):
         op.execute(statement)
 
 

@@ -28,6 +28,8 @@ class Typeface(enum.Enum):
 
 # What stands in for characters that no typeface has.
 _LEFT_OUT = "…"
+# They say how Arabic letters join, and print nothing themselves.
+_JOINERS = "\u200c\u200d"
 
 
 @cache
@@ -50,10 +52,13 @@ def printable(text: str, known: frozenset[int] | None = None) -> str:
     known = known or characters(Typeface.PLAIN) | characters(Typeface.ARABIC)
     result = ""
     for character in " ".join(text.split()):
+        if unicodedata.category(character).startswith("C") and character not in _JOINERS:
+            # Some typefaces have control characters too: a printer might take them for a command.
+            continue
         if ord(character) in known:
             result += character
         elif plain := "".join(c for c in unicodedata.normalize("NFKC", character) if ord(c) in known):
             result += plain
-        elif not result.endswith(_LEFT_OUT) and not unicodedata.category(character).startswith(("M", "C")):
+        elif not result.endswith(_LEFT_OUT) and not unicodedata.category(character).startswith("M"):
             result += _LEFT_OUT
     return result

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from hotspot.audit import COMMAND_LINE
 from hotspot.clock import utc_now
 from hotspot.database import Database
 from hotspot.directory import load_directory
 from hotspot.keys import Keyring
 from hotspot.people import User
 from hotspot.people.accounts import accept, find_invited
+from hotspot.people.factors import code_at, codes_left, has_factor, new_secret, set_up_totp, step_at
 from hotspot.people.passwords import check_password
 from portal.handoffs import HANDOFFS
 from radius.makes import MAKES
@@ -90,6 +92,22 @@ def test_a_user_is_invited_reset_and_retired(surfpass: Surfpass, database: Datab
     surfpass("user", "retire", "anna@example.org")
     assert "anna" not in surfpass("user", "list").stdout
     assert surfpass("user", "reset", "anna@example.org", code=1).stderr.count("\n") == 1
+
+
+def test_an_operator_who_has_lost_everything_is_helped(
+    surfpass: Surfpass, database: Database, keyring: Keyring
+) -> None:
+    invited = surfpass("user", "invite", "--name", "Op", "--role", "operator", "--email", "op@example.org").stdout
+    with database.write() as session:
+        user = find_invited(session, keyring, invited.strip().rpartition("/")[2], utc_now())
+        secret = new_secret()
+        code = code_at(secret, step_at(utc_now()))
+        set_up_totp(session, COMMAND_LINE, keyring, user, secret, code, utc_now())
+    surfpass("user", "drop-second-factor", "op@example.org")
+    with database.read() as session:
+        user = session.scalars(select(User)).one()
+        assert not has_factor(session, user)
+        assert codes_left(session, user.id) == 0
 
 
 def test_an_access_point_is_found_by_each_of_its_radios(

@@ -3,11 +3,11 @@
 from typing import Any
 
 # Importing a module of the domain puts its tables into the metadata.
-from hotspot import api_keys, audit, exclusions, keys, legal, limits, looks, opening, people, place, traffic  # noqa: F401
+from hotspot import api_keys, audit, exclusions, keys, legal, limits, looks, opening, people, place, traffic, webhooks  # noqa: F401
 from hotspot.database import Base
 from hotspot.people import factors, passkeys, sign_ins, tablets  # noqa: F401
 from sessions import agreements, connection_log, doubles, extensions, guessing, heartbeat, visit  # noqa: F401
-from vouchers import deeds, ledger, offer, once, passes, presets, shifts, voucher  # noqa: F401
+from vouchers import deeds, ledger, offer, once, passes, presets, shifts, stock_alarms, voucher  # noqa: F401
 from vouchers.printing import choices, files, printers  # noqa: F401
 
 METADATA = Base.metadata

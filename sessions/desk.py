@@ -12,6 +12,7 @@ from hotspot.audit import Actor
 from hotspot.directory import SiteRecord
 from hotspot.errors import Refusal
 from hotspot.place import Site
+from hotspot.webhooks import Event
 from sessions.closing import close
 from sessions.connection_log import Journal
 from sessions.endings import end_visits
@@ -20,6 +21,7 @@ from sessions.outbox import ask_disconnect_ids, change_limits_of, withdraw_disco
 from sessions.usage import lock_vouchers
 from sessions.visit import CloseCause, Visit, VoucherDevice
 from vouchers import changing, lengths, switching
+from vouchers.announcing import announce
 from vouchers.changing import Done
 from vouchers.deeds import Action, Deed
 from vouchers.ledger import give_again, take_back
@@ -46,6 +48,7 @@ def revoke_vouchers(
         done.deed.money_back = money_back
     end_visits(session, done.ids, CloseCause.REVOKED, now)
     take_back(session, actor, site, done.ids, now, money_back=money_back, reason=reason)
+    announce(session, Event.REVOKED, site.id, done.ids, now)
     return done
 
 
@@ -118,6 +121,7 @@ def undo(session: Session, actor: Actor, site: Site, deed: Deed, now: datetime) 
     change_limits_of(session, done.ids, now)
     if deed.action == Action.REVOKE:
         give_again(session, actor, site, done.ids, now, money_back=deed.money_back)
+        announce(session, Event.RESTORED, site.id, done.ids, now)
     return done
 
 

@@ -16,6 +16,7 @@ from hotspot.database import new_public_id
 from hotspot.errors import Refusal, WrongUse
 from hotspot.keys import Keyring, Purpose
 from hotspot.place import Site
+from vouchers.announcing import announce_issued
 from vouchers.codes import Code
 from vouchers.ledger import note_issued
 from vouchers.passes import TO_THIRD_YEAR, Clock, Pass, TermsColumns
@@ -187,6 +188,8 @@ def _insert(session: Session, keyring: Keyring, batch: Batch, shared: dict[str, 
     bulk.insert(session, cast(Table, Voucher.__table__), _COLUMNS, rows)
     batch.issued += count
     session.flush()
+    if not batch.is_unfinished:
+        announce_issued(session, batch, str(shared["name"]))
 
 
 def _unused_serials(session: Session, count: int) -> Sequence[str]:

@@ -26,6 +26,7 @@ from deploy.commands.trace import trace
 from deploy.commands.users import user
 from deploy.commands.voucher_acts import activate, batches, credit, extend, replace, switch_off_
 from deploy.commands.vouchers import voucher
+from deploy.commands.webhooks import webhook
 from deploy.installation import Installation
 
 
@@ -55,7 +56,7 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 for command in (
     *(migrate, run, portal, radius, housekeeping, disconnects, printing, metrics, demo, demo_ap),
-    *(customer, user, site, ap, nas, pass_, voucher, device, legal, keys, api_key),
+    *(customer, user, site, ap, nas, pass_, voucher, device, legal, keys, api_key, webhook),
 ):
     cli.add_command(command)
 

@@ -77,11 +77,13 @@ def radius(
 @click.command()
 @pass_installation
 def housekeeping(installation: Installation) -> None:
-    """Run house-keeping: what time alone brings about, such as ends of vouchers and the erasure of data."""
+    """Run house-keeping: what time alone brings about, such as ends of vouchers and the erasure of data; and send webhooks."""
     from deploy.housekeeper import run as keep_running
+    from deploy.webhooks import sender
 
     stop = stop_on_signals()
     configure_logging(installation.settings.log_level)
+    sender.start(installation, stop)
     keep_running(installation, stop)
 
 

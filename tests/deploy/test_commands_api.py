@@ -1,4 +1,4 @@
-"""Keys of the API by the command line."""
+"""Keys of the API, and webhooks, by the command line."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,3 +39,21 @@ def test_a_key_that_makes_no_sense_is_refused(surfpass: Surfpass, surfpass_json:
     surfpass(*ADD, "--scope", "sites:read", "--expires", "2020-01-01", code=2)
     surfpass(*ADD, "--scope", "sites:read", "--expires", "2099-01-01", code=2)
     surfpass("api-key", "retire", "spk_nothing", code=1)
+
+
+def test_a_webhook_is_added_tried_looked_at_and_retired(surfpass: Surfpass, surfpass_json: Json, markt: str) -> None:
+    customer = ("--customer", "Gasthof am Markt")
+    made = surfpass_json("webhook", "add", *customer, "--url", "https://till.example/hook")
+
+    assert made["secret"].startswith("whsec_")
+    assert [one["url"] for one in surfpass_json("webhook", "list", *customer)] == ["https://till.example/hook"]
+    surfpass("webhook", "test", made["id"])
+    surfpass("webhook", "stock", "--site", markt, "--pass", "day", "--below", "20")
+    surfpass("webhook", "stock", "--site", markt, "--pass", "day", "--below", "-1", code=2)
+    logged = surfpass_json("webhook", "log", made["id"])
+    assert [(one["event"], one["state"], one["attempts"]) for one in logged] == [("test", "waiting", 0)]
+    surfpass("webhook", "retire", made["id"])
+    assert surfpass_json("webhook", "list", *customer) == []
+    surfpass("webhook", "retire", made["id"], code=1)
+    surfpass("webhook", "test", "nothing", code=1)
+    surfpass("webhook", "add", *customer, "--url", "http://till.example/", code=2)

@@ -1,0 +1,199 @@
+"""Webhooks: what other systems are told of a customer's vouchers, kept until it is delivered or given up."""
+
+import base64
+import enum
+import hmac
+import json
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text, delete, func, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hotspot import audit
+from hotspot.audit import Actor
+from hotspot.database import Base, Identified, new_public_id
+from hotspot.errors import Refusal, WrongUse
+from hotspot.keys import Keyring, Purpose
+from hotspot.place import Customer, Site
+
+LONGEST_URL = 500
+MOST_WEBHOOKS = 10
+KEPT = timedelta(days=30)
+SHOWN = 100
+# After the first try at once: three days in all, but for half an hour.
+WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 300, 480, 720, 1200, 1440))
+# While one process sends, no other does.
+LEASE = timedelta(minutes=2)
+_SECRET_OCTETS = 32
+
+
+class Event(enum.StrEnum):
+    """What is told; nothing about use."""
+
+    ISSUED = "vouchers.issued"
+    REVOKED = "vouchers.revoked"
+    RESTORED = "vouchers.restored"
+    STOCK_LOW = "stock.low"
+    TEST = "test"
+
+
+class Webhook(Identified, Base):
+    """An address of a customer's system, with the secret that signs what is sent there, encrypted."""
+
+    __tablename__ = "webhook"
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
+    url: Mapped[str] = mapped_column(String(LONGEST_URL))
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    created_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+
+
+class Delivery(Identified, Base):
+    """Something to tell, and how that went: `status` is the HTTP status of the last try, `outcome` the reason without one."""
+
+    __tablename__ = "webhook_delivery"
+    __table_args__ = (
+        Index("ix_webhook_delivery_due", "next_try_at", sqlite_where=text("next_try_at IS NOT NULL"),
+              postgresql_where=text("next_try_at IS NOT NULL")),
+        Index("ix_webhook_delivery_webhook_id_id", "webhook_id", "id"),
+    )  # fmt: skip
+
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhook.id"))
+    event: Mapped[str] = mapped_column(String(20))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_try_at: Mapped[datetime | None]
+    delivered_at: Mapped[datetime | None]
+    status: Mapped[int | None] = mapped_column(Integer)
+    outcome: Mapped[str] = mapped_column(String(40), default="")
+
+    @property
+    def state(self) -> str:
+        """How it stands: delivered, waiting, or given up."""
+        return "delivered" if self.delivered_at else "waiting" if self.next_try_at else "given-up"
+
+
+@dataclass(frozen=True, repr=False)
+class MadeWebhook:
+    """A webhook just made, with the secret that its receiver checks signatures with; shown once."""
+
+    webhook: Webhook
+    secret: str
+
+
+def add_webhook(
+    session: Session, actor: Actor, keyring: Keyring, customer: Customer, url: str, now: datetime
+) -> MadeWebhook:
+    """Tell a customer's events to `url` from now on.
+
+    WrongUse for what is no plain https address; Refusal when there are MOST_WEBHOOKS already.
+    """
+    url = url.strip()
+    if not is_https(url):
+        raise WrongUse("bad-url", "A webhook needs an address such as https://till.example/hook.")
+    count = select(func.count()).where(Webhook.customer_id == customer.id, Webhook.retired_at.is_(None))
+    if (session.scalar(count) or 0) >= MOST_WEBHOOKS:
+        raise Refusal("too-many-webhooks", f"A customer has at most {MOST_WEBHOOKS} webhooks: retire one first.")
+    secret = secrets.token_bytes(_SECRET_OCTETS)
+    webhook = Webhook(
+        customer_id=customer.id,
+        url=url,
+        secret=keyring.encrypt(Purpose.SECRETS, secret),
+        created_by=actor.user_id,
+        created_at=now,
+    )
+    session.add(webhook)
+    session.flush()
+    _record(session, actor, "webhook added", webhook, now)
+    return MadeWebhook(webhook, "whsec_" + base64.b64encode(secret).decode())
+
+
+def retire_webhook(session: Session, actor: Actor, webhook: Webhook, now: datetime) -> None:
+    """Tell nothing more there. Refusal when that is so already."""
+    session.refresh(webhook, with_for_update=True)
+    if webhook.retired_at:
+        raise Refusal("webhook-retired", "This webhook has been retired already.")
+    webhook.retired_at = now
+    _record(session, actor, "webhook retired", webhook, now)
+
+
+def webhooks_of(session: Session, customer_ids: Collection[int]) -> list[Webhook]:
+    """The customers' webhooks that are in use, the newest first."""
+    query = select(Webhook).where(Webhook.customer_id.in_(customer_ids), Webhook.retired_at.is_(None))
+    return list(session.scalars(query.order_by(Webhook.id.desc()).limit(1000)))
+
+
+def listeners(session: Session, site_id: int) -> list[tuple[int, str]]:
+    """Who is told what happens at a site: the webhooks' ids, with the site's public id."""
+    query = (
+        select(Webhook.id, Site.public_id)
+        .join(Site, Site.customer_id == Webhook.customer_id)
+        .where(Site.id == site_id, Webhook.retired_at.is_(None))
+    )
+    return [(row[0], row[1]) for row in session.execute(query)]
+
+
+def tell(
+    session: Session, webhook_ids: Collection[int], event: Event, data: Mapping[str, object], now: datetime
+) -> None:
+    """Have something told, in the transaction of the change that it is about."""
+    stamp = now.isoformat(timespec="seconds").replace("+00:00", "Z")
+    body = json.dumps({"type": event.value, "timestamp": stamp, "data": data}, separators=(",", ":"))
+    session.add_all(
+        Delivery(webhook_id=one, event=event.value, body=body, created_at=now, next_try_at=now, attempts=0, outcome="")
+        for one in webhook_ids
+    )
+
+
+def send_again(session: Session, delivery: Delivery, now: datetime) -> None:
+    """Have something told once more, as a delivery of its own. Refusal when its webhook is retired."""
+    if session.get_one(Webhook, delivery.webhook_id).retired_at:
+        raise Refusal("webhook-retired", "This webhook has been retired already.")
+    again = Delivery(
+        public_id=new_public_id(), webhook_id=delivery.webhook_id, event=delivery.event, body=delivery.body,
+        created_at=now, next_try_at=now, attempts=0, outcome="",
+    )  # fmt: skip
+    session.add(again)
+
+
+def log_of(session: Session, webhook_ids: Collection[int]) -> list[Delivery]:
+    """The last SHOWN deliveries, the newest first."""
+    query = select(Delivery).where(Delivery.webhook_id.in_(webhook_ids)).order_by(Delivery.id.desc())
+    return list(session.scalars(query.limit(SHOWN)))
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    """Forget deliveries of long ago."""
+    session.execute(delete(Delivery).where(Delivery.created_at < now - KEPT))
+
+
+def sign(secret: bytes, message_id: str, timestamp: int, body: str) -> str:
+    """The signature as Standard Webhooks spells it: `v1,` and HMAC-SHA256 over id, time and body."""
+    digest = hmac.digest(secret, f"{message_id}.{timestamp}.{body}".encode(), "sha256")
+    return "v1," + base64.b64encode(digest).decode()
+
+
+def is_https(url: str) -> bool:
+    """Whether it is an https address with a host, and without a user, a fragment, or anything that is not ASCII."""
+    if not url.isascii() or not url.isprintable() or " " in url or len(url) > LONGEST_URL:
+        return False
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return (
+        parts.scheme == "https" and bool(parts.hostname) and has_port and "@" not in parts.netloc and not parts.fragment
+    )
+
+
+def _record(session: Session, actor: Actor, action: str, webhook: Webhook, now: datetime) -> None:
+    subject, host = f"webhook {webhook.public_id}", urlsplit(webhook.url).hostname or ""
+    audit.record(session, actor, action, subject, now, customer_id=webhook.customer_id, detail=host)

@@ -58,7 +58,7 @@ _Page = str | tuple[str, int] | Response
 @blueprint.get("/g/<slug>")
 def site_page_of(slug: str) -> _Page:
     """Where gateways send guests, and where guests who type the address end up."""
-    overload.shed(request.environ, overload.PAGE_SECONDS)
+    overload.shed(request.environ, overload.RETURN_SECONDS if _comes_back() else overload.PAGE_SECONDS)
     with current().database.read() as session:
         here = _here(session, slug)
         arrived = _arrived(here)
@@ -72,6 +72,11 @@ def site_page_of(slug: str) -> _Page:
         here = _with_flow(here, request.args["flow"])
         usable = _usable(here)
         return _welcome(session, here, usable) if usable else _expired(here)
+
+
+def _comes_back() -> bool:
+    """Whether a guest has been at the portal before: the gateway says how it went, or the browser has kept the visit."""
+    return request.args.get("res", "notyet") != "notyet" or bool(cookies.visit_token())
 
 
 @blueprint.post("/g/<slug>")

@@ -11,7 +11,16 @@ import structlog
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from portal.overload import LATEST_SECONDS, LOGIN_SECONDS, PAGE_SECONDS, SOONEST_SECONDS, WaitingRoom, seconds_waited
+from portal import overload
+from portal.overload import (
+    LATEST_SECONDS,
+    LOGIN_SECONDS,
+    PAGE_SECONDS,
+    RETURN_SECONDS,
+    SOONEST_SECONDS,
+    WaitingRoom,
+    seconds_waited,
+)
 from tests.portal.desk import counting_queries
 from tests.portal.guest import Phone, Stage, flow_of, words_of
 
@@ -48,10 +57,12 @@ def _arrive(phone: Phone, connection: socket.socket) -> TestResponse:
 
 
 def test_the_kernel_knows_how_long_a_request_has_waited(connect: Callable[[], socket.socket]) -> None:
+    began = time.monotonic()
     connection = connect()
-    assert seconds_waited(connection) < 0.1
     time.sleep(0.2)
-    assert 0.2 <= seconds_waited(connection) < 0.5
+    waited = seconds_waited(connection)
+    # The kernel counts in ticks of some milliseconds.
+    assert 0.19 <= waited <= time.monotonic() - began + 0.01
 
 
 def test_where_nobody_knows_it_nobody_is_sent_away() -> None:
@@ -90,13 +101,22 @@ def test_a_login_that_comes_too_late_keeps_what_was_filled_in(stage: Stage, late
     assert stage.phone.get(back[1]).status_code == 303
 
 
-def test_who_has_begun_is_served_longer_than_who_comes(stage: Stage, connect: Callable[[], socket.socket]) -> None:
+def test_who_has_begun_is_served_longer_than_who_comes(
+    stage: Stage, connect: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert PAGE_SECONDS < LOGIN_SECONDS < RETURN_SECONDS
+    # A busy machine must not make them late for everything.
+    for name in ("LOGIN_SECONDS", "RETURN_SECONDS"):
+        monkeypatch.setattr(overload, name, 60.0)
     page, connection = stage.phone.arrive().text, connect()
-    time.sleep((PAGE_SECONDS + LOGIN_SECONDS) / 2)
+    time.sleep(PAGE_SECONDS + 0.05)
     form = {"flow": flow_of(page), "variant": "voucher", "code": stage.voucher.code.value, "terms": str(stage.terms.id)}
     address, given = f"/g/{stage.place.site.slug}/login", {"gunicorn.socket": connection}
     assert _arrive(stage.phone, connection).status_code == 429
+    assert stage.phone.client.get(stage.phone.chilli.address(res="success"), environ_overrides=given).status_code == 200
     assert stage.phone.client.post(address, data=form, environ_overrides=given).status_code == 303
+    # The browser has the visit's cookie now.
+    assert _arrive(stage.phone, connection).status_code == 200
 
 
 def test_a_crowd_comes_back_one_after_the_other_and_the_last_ones_not_together() -> None:

@@ -67,7 +67,8 @@ def test_a_voucher_stands_on_both_sides_of_its_tent_card(tmp_path: Path) -> None
     pages = rendered(pdf, tmp_path, 100)
     assert told == [0, 1]
     for page, card in zip(pages, cards, strict=True):
-        for half in (Box(0, 0, 210, 148), Box(0, 149, 210, 148)):
+        # The code is on the right, which the upper half, upside down, has on its left.
+        for half in (Box(0, 0, 105, 148), Box(105, 149, 105, 148)):
             assert read_codes(tmp_path, cut_out(page, half, 100)) == [card.address]
 
 
@@ -100,3 +101,5 @@ def test_the_calibration_page_is_shifted_as_the_print_will_be(tmp_path: Path) ->
     (shifted,) = rendered(calibration.render(Sheet(stock, 1, 1.0, 2.0), ()), tmp_path)
     assert ink(shifted).x - ink(straight).x == pytest.approx(1.0, abs=0.1)
     assert ink(shifted).y - ink(straight).y == pytest.approx(2.0, abs=0.1)
+    ruler = ink(cut_out(shifted, Box(101, 22.5, 90, 2)))
+    assert ruler.x + ruler.width + 101 == pytest.approx(171, abs=0.2)

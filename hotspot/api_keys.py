@@ -51,6 +51,10 @@ class ApiKey(Identified, Base):
     last_used_on: Mapped[date | None]
     retired_at: Mapped[datetime | None]
 
+    def state(self, now: datetime) -> str:
+        """How it stands: good, expired, or retired."""
+        return "retired" if self.retired_at else "expired" if self.expires_at <= now else "good"
+
 
 @dataclass(frozen=True)
 class NewKey:

@@ -53,6 +53,11 @@ class Webhook(Identified, Base):
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
 
+    @property
+    def host(self) -> str:
+        """Whose address it is; the rest of it may hold a secret."""
+        return urlsplit(self.url).hostname or ""
+
 
 class Delivery(Identified, Base):
     """Something to tell, and how that went: `status` is the HTTP status of the last try, `outcome` the reason without one."""
@@ -195,5 +200,5 @@ def is_https(url: str) -> bool:
 
 
 def _record(session: Session, actor: Actor, action: str, webhook: Webhook, now: datetime) -> None:
-    subject, host = f"webhook {webhook.public_id}", urlsplit(webhook.url).hostname or ""
-    audit.record(session, actor, action, subject, now, customer_id=webhook.customer_id, detail=host)
+    subject = f"webhook {webhook.public_id}"
+    audit.record(session, actor, action, subject, now, customer_id=webhook.customer_id, detail=webhook.host)

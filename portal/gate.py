@@ -8,12 +8,14 @@ from flask import abort
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from hotspot.api_keys import ApiKey
 from hotspot.errors import NotFound
 from hotspot.keys import Keyring
 from hotspot.looks import Look
 from hotspot.people import Role, User
 from hotspot.people.tablets import Tablet
 from hotspot.place import AccessPoint, Customer, Site
+from hotspot.webhooks import Delivery, Webhook
 from vouchers import finding
 from vouchers.deeds import Deed
 from vouchers.presets import Preset
@@ -129,6 +131,22 @@ def find_tablet(session: Session, user: Asker, public_id: str) -> Tablet:
     if found is None:
         abort(404)
     return found
+
+
+Owned = TypeVar("Owned", ApiKey, Webhook)
+
+
+def find_owned(session: Session, user: Asker, kind: type[Owned], public_id: str) -> Owned:
+    """A key or a webhook of a customer whom `user` looks after; 404 when there is none."""
+    of_customer = kind.customer_id.in_(_customers(user).with_only_columns(Customer.id))
+    return session.scalar(select(kind).where(kind.public_id == public_id, of_customer)) or abort(404)
+
+
+def find_delivery(session: Session, user: Asker, public_id: str) -> Delivery:
+    """What was to be told to such a webhook; 404 when there is none."""
+    query = select(Delivery).join(Webhook, Webhook.id == Delivery.webhook_id).where(Delivery.public_id == public_id)
+    of_customer = Webhook.customer_id.in_(_customers(user).with_only_columns(Customer.id))
+    return session.scalar(query.where(of_customer, Webhook.retired_at.is_(None))) or abort(404)
 
 
 def home_zone(session: Session, user: Asker) -> ZoneInfo:

@@ -86,7 +86,7 @@ def _show(key: ApiKey, now: datetime) -> Shown:
         "prefix": key.prefix,
         "name": key.name,
         "scopes": key.scopes,
-        "state": "retired" if key.retired_at else "expired" if key.expires_at <= now else "good",
+        "state": key.state(now),
         "expires_at": key.expires_at,
         "last_used_on": key.last_used_on.isoformat() if key.last_used_on else None,
     }

@@ -100,6 +100,11 @@ REFUSALS = {
     "bad-amount": _l("What stays in the till is part of what was counted."),
     "till-moved": _l("Something was sold or closed meanwhile. Please look at the numbers again."),
     "not-for-sale": _l("This voucher is sold already, revoked, or not switched on."),
+    "no-scopes": _l("Please tick what the key may do."),
+    "too-many-keys": _l("You have 50 keys already. Withdraw one first."),
+    "key-retired": _l("This key has been withdrawn already."),
+    "bad-url": _l("Please give an address that begins with https://."),
+    "too-many-webhooks": _l("You have 10 addresses already. Withdraw one first."),
     "no-voucher": _l("There is no voucher with this code or serial number at your sites."),
 }
 

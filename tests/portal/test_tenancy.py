@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from hotspot.api_keys import NewKey, Scope, add_key
 from hotspot.audit import COMMAND_LINE
 from hotspot.clock import end_of_site_day
 from hotspot.colours import BLACK, WHITE
@@ -21,6 +22,7 @@ from hotspot.people.tablets import Tablet, enrol
 from hotspot.pictures import encode_logo
 from hotspot.place import Site
 from hotspot.rights import RIGHTS, Right
+from hotspot.webhooks import Delivery, Event, add_webhook, tell
 from portal.staff.blueprint import RIGHTS_NEEDED
 from sessions.desk import by_ids, note_vouchers
 from tests.factories import a_pass, a_place, a_site, a_user, directory, some_vouchers
@@ -56,6 +58,7 @@ NAMES_NOTHING = {
     "staff.change_own_password", "staff.end_sign_ins", "staff.confirm_sign_ins", "staff.factor", "staff.remove_factor",
     "staff.make_recovery_codes", "staff.new_app", "staff.set_up_app", "staff.new_passkey", "staff.keep_passkey",
     "staff.drop_passkey", "staff.change_own_pin", "staff.enrol_tablet",
+    "staff.systems", "staff.make_key", "staff.make_webhook", "staff.webhook_log",
 }  # fmt: skip
 # What somebody has ordered, and not even colleagues find.
 PERSONAL = {"staff.print_file", "staff.fetch_print_file", "staff.cancel_print_file"}
@@ -88,6 +91,9 @@ class Belongings:
     file_id: str
     printer_id: str
     tablet_id: str
+    key_id: str
+    webhook_id: str
+    delivery_id: str
     # Of a legal text and of a sign, and nobody's secret.
     kind: str = "terms"
     format: str = "sign-a5"
@@ -114,6 +120,11 @@ def belongings(database: Database, keyring: Keyring, now: datetime) -> Belonging
         preset = add_preset(session, COMMAND_LINE, place.site, NewPreset("One hour", place.article), now)
         noted = note_vouchers(session, COMMAND_LINE, place.site, by_ids([voucher.id]), "a note", now)
         assert noted.deed
+        new_key = NewKey("Till", {Scope.SITES_READ}, now + timedelta(days=9))
+        key = add_key(session, COMMAND_LINE, keyring, place.customer, new_key, now).key
+        hook = add_webhook(session, COMMAND_LINE, keyring, place.customer, "https://till.example/", now).webhook
+        tell(session, [hook.id], Event.TEST, {}, now)
+        delivery = session.scalars(select(Delivery)).one()
         order = Order(FACE, Output.SHEETS, Sheet(STOCKS["plain-85x55"]), Style())
         file = order_file(session, COMMAND_LINE, owner.id, place.site, batch, order, 1, now)
         claimed = claim(session, "worker", now)
@@ -125,7 +136,10 @@ def belongings(database: Database, keyring: Keyring, now: datetime) -> Belonging
         return Belongings(
             *(place.site.public_id, batch.public_id, voucher.public_id, look.public_id),
             *(preset.public_id, noted.deed.public_id, colleague.public_id, file.public_id, printer.public_id),
-            tablet.public_id,
+            tablet_id=tablet.public_id,
+            key_id=key.public_id,
+            webhook_id=hook.public_id,
+            delivery_id=delivery.public_id,
         )
 
 

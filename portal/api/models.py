@@ -89,7 +89,9 @@ class Pass(Model):
     down_kbit: int | None
     up_kbit: int | None
     devices: int = Field(description="How many devices may be online with it at once.")
-    good_days: int = Field(description="How many days a voucher may lie unused.")
+    good_days: int = Field(
+        description="Days a voucher may lie unused; 0: to the end of the third year after that of issue."
+    )
     price_cents: int
     currency: str
 

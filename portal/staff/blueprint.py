@@ -156,6 +156,7 @@ _ROUTES: tuple[tuple[str, str, Right | None, Callable[..., Any]], ...] = (
     ("POST", "/desk/sites/<site_id>/printers", Right.PRINTERS, printers.add_printer),
     ("POST", "/desk/printers/<printer_id>/test", Right.PRINT, printers.test_printer),
     ("POST", "/desk/printers/<printer_id>/again", Right.PRINT, printers.print_again),
+    ("POST", "/desk/printers/<printer_id>/taps", Right.PRINTERS, printers.print_taps),
     ("POST", "/desk/printers/<printer_id>/remove", Right.PRINTERS, printers.remove_printer),
     ("GET", "/desk/prints/<file_id>", Right.PRINT, prints.print_file),
     ("GET", "/desk/prints/<file_id>/vouchers.pdf", Right.PRINT, prints.fetch_print_file),

@@ -15,7 +15,7 @@ from portal import articles, formats
 from portal.context import Portal
 from portal.staff import wording
 from portal.staff.desk import ssid_of
-from vouchers.passes import Clock, Terms
+from vouchers.passes import TO_THIRD_YEAR, Clock, Terms
 from vouchers.printing.card import Face, Words
 from vouchers.voucher import Batch, Voucher
 
@@ -67,6 +67,8 @@ def _large(terms: Terms, record: SiteRecord) -> str:
 
 def _good_until(voucher: Voucher, batch: Batch | None, zone: ZoneInfo) -> str:
     """Until when it may be used first. Of stock nobody knows that yet: its days count from when it is switched on."""
+    if batch and batch.good_days == TO_THIRD_YEAR and batch.activated_at is None:
+        return str(_("Good to the end of the third year after it is sold"))
     if batch and batch.good_days and batch.activated_at is None:
         return str(
             ngettext("Good for %(num)s day after it is sold", "Good for %(num)s days after it is sold", batch.good_days)

@@ -18,6 +18,7 @@ from portal import articles, formats, gate, qr
 from portal.context import current
 from portal.staff import wording
 from portal.staff.desk import ssid_of
+from portal.staff.slips import print_at_once
 from portal.staff.user import signed_in
 from sessions.status import voucher_status
 from vouchers.issuing import Order, open_batch
@@ -99,6 +100,7 @@ def issue_one(site_id: str) -> Response:
                 batch = open_batch(session, Actor(user.id), portal.keyring, site, order, now)
                 # It is handed over at once, and paid for.
                 sell(session, Actor(user.id), site, Voucher.batch_id == batch.id, now)
+                print_at_once(session, site, vouchers_of(session, batch, offset=0, limit=1)[0])
                 return batch
 
             asked = (request.form["choice"], order.until)

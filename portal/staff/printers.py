@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import flash, redirect, render_template, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -54,6 +54,7 @@ class PrinterLine:
     kind: str
     width: int
     seen: str
+    prints_taps: bool
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,19 @@ def print_again(printer_id: str) -> Response:
     return _back(site)
 
 
+def print_taps(printer_id: str) -> Response:
+    """Have a printer print at once what is issued with one tap, or no more."""
+    portal, user, on = current(), signed_in(), request.form.get("on") == "1"
+    with portal.database.write() as session:
+        printer, site = _find(session, printer_id)
+        store.print_taps(session, Actor(user.id), printer, site.customer_id, on, portal.clock())
+    if on:
+        flash(_("%(name)s prints at once whatever one tap issues.", name=printer.name), "good")
+    else:
+        flash(_("%(name)s prints only what it is told to.", name=printer.name), "good")
+    return _back(site)
+
+
 def remove_printer(printer_id: str) -> Response:
     """Take a printer away."""
     portal, user = current(), signed_in()
@@ -148,6 +162,7 @@ def _render(site_id: str, form: PrinterForm, address: str = "") -> str:
             str(KINDS[one.kind]),
             one.width,
             wording.day_and_hour(one.last_seen_at, zone) if one.last_seen_at else "",
+            one.prints_taps,
         )
         for one in found
     ]

@@ -20,7 +20,7 @@ from portal.staff.user import signed_in
 from vouchers.printing import cards, escpos, printers
 from vouchers.printing.card import Card, Face
 from vouchers.printing.printers import MOST_SLIPS, WIDTHS, Printer
-from vouchers.printing.slip import slip
+from vouchers.printing.slip import NO_RECEIPT, slip
 from vouchers.voucher import Batch, Voucher
 
 
@@ -77,6 +77,16 @@ def print_slip(voucher_id: str) -> Response | str:
         return _print(session, [found], url_for("staff.voucher", voucher_id=voucher_id))
 
 
+def print_at_once(session: Session, site: Site, voucher: Voucher) -> None:
+    """Have the slip of a voucher that one tap has just issued printed where the site wants that."""
+    here = [one for one in printers.printers_at(session, site.id) if one.prints_taps]
+    if here:
+        slips = _slips(session, [voucher])
+        _record(session, slips, [voucher])
+        for printer in here:
+            printers.send(session, Actor(signed_in().id), printer, slips.ids, slips.face, current().clock())
+
+
 def _print(session: Session, vouchers: Sequence[Voucher], back: str) -> Response | str:
     """As the form says: `width` of the paper, and `how`: "browser", "escpos" or a printer's public id."""
     how, width = request.form.get("how", ""), request.form.get("width", WIDTHS[-1], type=int)
@@ -95,7 +105,9 @@ def _print(session: Session, vouchers: Sequence[Voucher], back: str) -> Response
     if how == "escpos":
         return _download(slips, width)
     views = [SlipView(card.serial, card.code, qr.draw(card.address)) for card in slips.cards]
-    return render_template("staff/slips.html", slips=views, face=slips.face, width=width, back=back)
+    return render_template(
+        "staff/slips.html", slips=views, face=slips.face, width=width, back=back, no_receipt=NO_RECEIPT
+    )
 
 
 def _slips(session: Session, vouchers: Sequence[Voucher]) -> _Slips:

@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from deploy.printing import Workshop, make_next
 from hotspot.audit import COMMAND_LINE as NOBODY
@@ -326,6 +326,33 @@ def test_a_printer_is_tried_asked_again_and_removed(desk: Desk, database: Databa
     assert printed_entries(database)[-1] == ("voucher printed", f"voucher {desk.issued[2].voucher.public_id}", "again")
     assert "Remove" not in words_of(desk.desk.get(desk.printers))
     assert "There is no receipt printer here yet." in press(desk.owner, "remove")
+
+
+def test_a_printer_prints_at_once_what_one_tap_issues_if_the_owner_says_so(
+    desk: Desk, database: Database, printer: Printer
+) -> None:
+    site = f"/desk/sites/{desk.place.site.public_id}"
+
+    def tap() -> int:
+        assert desk.desk.submit(desk.desk.get(site), f"{site}/one").status_code == 303
+        with database.read() as session:
+            return len(session.scalars(select(PrintJob)).all())
+
+    assert tap() == 0
+    taps = f"/desk/printers/{printer.public_id}/taps"
+    desk.owner.post(taps, **form_of(desk.owner.get(desk.printers), taps), on="1")
+    assert "Do not print one-tap passes at once" in words_of(desk.owner.get(desk.printers))
+    assert [tap(), len(printed_entries(database))] == [1, 1]
+    desk.owner.post(taps, **form_of(desk.owner.get(desk.printers), taps), on="0")
+    assert tap() == 1
+
+
+def test_a_slip_with_a_price_says_that_it_is_no_receipt(desk: Desk, database: Database) -> None:
+    for price, count in ((0, 0), (490, 3)):
+        with database.write() as session:
+            session.execute(update(Voucher).values(price_cents=price))
+        answer = desk.desk.submit(desk.desk.get(desk.page), desk.slips, how="browser", width="58")
+        assert answer.text.count("Kein Kassenbeleg · Not a till receipt") == count
 
 
 def test_signs_come_with_the_sites_name(desk: Desk, tmp_path: Path) -> None:

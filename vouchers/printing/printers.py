@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Integer, LargeBinary, String, Text, and_, delete, or_, select
+from sqlalchemy import ForeignKey, Integer, LargeBinary, String, Text, and_, delete, false, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot import audit
@@ -56,7 +56,7 @@ WAITING = (JobState.QUEUED, JobState.FETCHED)
 
 
 class Printer(Identified, Base):
-    """A receipt printer at a site; `width` of its paper in millimetres."""
+    """A receipt printer at a site; `width` of its paper in millimetres. `prints_taps`: at once whatever one tap issues."""
 
     __tablename__ = "printer"
 
@@ -67,6 +67,7 @@ class Printer(Identified, Base):
     key_hash: Mapped[bytes] = mapped_column(LargeBinary(HASH_OCTETS), unique=True)
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime | None]
+    prints_taps: Mapped[bool] = mapped_column(default=False, server_default=false())
     retired_at: Mapped[datetime | None]
 
 
@@ -132,6 +133,13 @@ def retire_printer(session: Session, actor: Actor, printer: Printer, customer_id
     for job in session.scalars(select(PrintJob).where(PrintJob.printer_id == printer.id, PrintJob.state.in_(WAITING))):
         job.state, job.changed_at = JobState.DROPPED, now
     audit.record(session, actor, "printer removed", f"printer {printer.public_id}", now, customer_id=customer_id)
+
+
+def print_taps(session: Session, actor: Actor, printer: Printer, customer_id: int, on: bool, now: datetime) -> None:
+    """Have a printer print at once what is issued with one tap, or no more."""
+    printer.prints_taps = on
+    subject, detail = f"printer {printer.public_id}", f"prints taps: {'yes' if on else 'no'}"
+    audit.record(session, actor, "printer changed", subject, now, customer_id=customer_id, detail=detail)
 
 
 def printers_at(session: Session, site_id: int) -> list[Printer]:

@@ -12,6 +12,10 @@ DOTS = {58: 384, 80: 576}
 COLUMNS = {58: 32, 80: 48}
 
 
+# What has a price could be taken for one.
+NO_RECEIPT = "Kein Kassenbeleg · Not a till receipt"
+
+
 class Kind(enum.Enum):
     """What a line is."""
 
@@ -42,7 +46,8 @@ def slip(face: Face, card: Card, width: int) -> tuple[Line, ...]:
         Line("", Kind.GAP),
     ]
     words = [line for one in face.words for line in (Line(one.gives), Line(one.good_until), Line("", Kind.GAP))]
-    return _broken([*head, *codes, *words, Line(face.operator), Line(card.serial)], width)
+    foot = [Line(face.operator), Line(card.serial), *([Line(NO_RECEIPT)] if face.price else [])]
+    return _broken([*head, *codes, *words, *foot], width)
 
 
 def trial_slip(face: Face, printer: str, width: int) -> tuple[Line, ...]:

@@ -76,6 +76,7 @@ def _create_printers() -> None:
         sa.Column("key_hash", sa.LargeBinary(24), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("last_seen_at", MOMENT, nullable=True),
+        sa.Column("prints_taps", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("retired_at", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_printer_site_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_printer")),

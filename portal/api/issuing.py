@@ -2,17 +2,16 @@
 
 from sqlalchemy.orm import Session
 
-from hotspot.errors import NotFound
 from hotspot.place import Site
 from portal import gate
 from portal.api import models
 from portal.api.call import Call
 from portal.api.models import IssueOrder, PageQuery
+from portal.api.places import issuable
 from portal.api.shown import show_batches
 from sessions.replacing import replace_slip
 from vouchers.issuing import Order, issue_more, open_batch
 from vouchers.once import once
-from vouchers.passes import Pass, passes_at
 from vouchers.stock import vouchers_after
 from vouchers.voucher import Batch, Voucher, clear_code
 
@@ -62,11 +61,8 @@ def list_codes(call: Call, batch_id: str, query: PageQuery) -> models.CodePage:
 
 
 def _order(session: Session, site: Site, body: IssueOrder) -> Order:
-    offered: dict[str, Pass] = {one.public_id: one for one in passes_at(session, site.id, site.customer_id)}
-    if body.pass_id not in offered:
-        raise NotFound("no-pass", "This pass is not offered at this site.")
     return Order(
-        offered[body.pass_id],
+        issuable(session, site, body.pass_id),
         body.count,
         body.note,
         good_from=body.good_from,

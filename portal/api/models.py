@@ -7,6 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from vouchers.issuing import LARGEST_BATCH
 from vouchers.passes import Clock
+from vouchers.stock_alarms import HIGHEST
 from vouchers.voucher import VoucherState
 
 LARGEST_PAGE = 200
@@ -214,6 +215,12 @@ class VoucherChange(Model):
     )
     good_until: Moment | None = Field(None, description="Until when an unused one may be used first.")
     note: Note | None = None
+
+
+class StockAlarm(Model):
+    """When webhooks are told that a pass runs low at a site."""
+
+    below: int = Field(ge=0, le=HIGHEST, description="Fewer unused vouchers than these; 0: never.")
 
 
 class FieldError(Model):

@@ -99,6 +99,10 @@ OPERATIONS = (
         "Make all vouchers of a batch worthless", models.Change, refuses=True,
     ),
     Operation(
+        "PUT", "/sites/<site_id>/passes/<pass_id>/stock-alarm", Scope.VOUCHERS_CHANGE, places.set_stock_alarm,
+        "Set when webhooks are told that a pass runs low", models.StockAlarm, body=models.StockAlarm,
+    ),
+    Operation(
         "POST", "/changes/<change_id>/undo", Scope.VOUCHERS_CHANGE, changing.undo_change,
         "Undo a change of the last minute", models.Change, refuses=True,
     ),

@@ -1,10 +1,14 @@
 """Sites, and the passes that can be issued there."""
 
+from sqlalchemy.orm import Session
+
+from hotspot.errors import NotFound
 from hotspot.place import Site
 from portal import gate
 from portal.api import models
 from portal.api.call import Call
 from vouchers.passes import Pass, passes_at
+from vouchers.stock_alarms import set_threshold
 
 
 def list_sites(call: Call) -> models.Sites:
@@ -25,6 +29,23 @@ def list_passes(call: Call, site_id: str) -> models.Passes:
         site = gate.find(session, call.caller, Site, site_id)
         offered = passes_at(session, site.id, site.customer_id)
     return models.Passes(items=[_pass(one) for one in offered if not one.free])
+
+
+def set_stock_alarm(call: Call, site_id: str, pass_id: str, body: models.StockAlarm) -> models.StockAlarm:
+    """Set it for a pass that is offered at the site."""
+    with call.portal.database.write() as session:
+        site = gate.find(session, call.caller, Site, site_id)
+        article = issuable(session, site, pass_id)
+        set_threshold(session, call.caller.actor, site, article, body.below, call.now)
+    return body
+
+
+def issuable(session: Session, site: Site, pass_id: str) -> Pass:
+    """The pass with this public id that is offered at the site; NotFound when there is none."""
+    for one in passes_at(session, site.id, site.customer_id):
+        if one.public_id == pass_id:
+            return one
+    raise NotFound("no-pass", "This pass is not offered at this site.")
 
 
 def _site(site: Site) -> models.Site:

@@ -190,3 +190,28 @@ def test_every_page_of_people_has_no_fault_and_fits_the_window(
     look(link[0])
     look("/login/invitation/over")
     assert len(seen) == 12
+
+
+def test_keys_and_webhooks_for_other_systems_are_made_without_faults(portal_url: str, browser: Browser) -> None:
+    page = browser.new_page(locale="en", reduced_motion="reduce")
+    page.goto(f"{portal_url}/login")
+    page.get_by_label("E-mail address").fill(OWNER)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("link", name="Other systems").click()
+    page.get_by_label("What is it for?").fill("Till")
+    page.get_by_label("issue vouchers").check()
+    page.get_by_role("button", name="Make a key").click()
+    expect(page.get_by_text("spk_")).to_be_visible()
+    assert faults(page) == []
+    page.get_by_role("link", name="Done").click()
+    page.get_by_label("Address (https)").fill("https://till.example/hook")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_role("link", name="Done").click()
+    assert faults(page) == []
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.get_by_text("is being tried")).to_be_visible()
+    assert faults(page) == []
+    page.goto(f"{portal_url}/api/docs")
+    expect(page.get_by_role("heading", name="API", exact=True)).to_be_visible()
+    assert faults(page) == []

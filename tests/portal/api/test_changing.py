@@ -9,6 +9,7 @@ from hotspot.database import Database
 from tests.portal.api.conftest import Venue, told
 from tests.portal.api.test_issuing import issue
 from tests.portal.conftest import MovableClock
+from vouchers.stock_alarms import StockAlarm
 from vouchers.voucher import Voucher
 
 
@@ -64,3 +65,13 @@ def test_printed_stock_is_switched_on_and_off_and_revoked(venue: Venue) -> None:
     assert venue.till.get(batch)["inactive"]
     assert venue.till.post(f"{batch}/revoke")["changed"] == 2
     assert venue.till.get(voucher)["state"] == "revoked"
+
+
+def test_a_till_says_when_it_is_told_that_a_pass_runs_low(venue: Venue, database: Database) -> None:
+    path = f"{venue.site}/passes/{venue.place.article.public_id}/stock-alarm"
+    assert told(venue.till.ask("PUT", path, {"below": 20})) == {"below": 20}
+    assert venue.till.ask("PUT", path, {"below": 7}).status_code == 200
+    assert venue.till.ask("PUT", path, {"below": -1}).status_code == 422
+    assert venue.till.ask("PUT", f"{venue.site}/passes/{'a' * 16}/stock-alarm", {"below": 7}).status_code == 404
+    with database.read() as session:
+        assert session.scalars(select(StockAlarm.threshold)).all() == [7]

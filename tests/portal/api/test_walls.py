@@ -33,7 +33,9 @@ def names_of(venue: Venue, database: Database) -> dict[str, str]:
         noted = note_vouchers(session, COMMAND_LINE, venue.place.site, by_ids([one.id]), f"note {a_number()}", NOON)
         assert noted.deed
         change = noted.deed.public_id
-    return {"site_id": venue.place.site.public_id, "batch_id": batch, "voucher_id": one.public_id, "change_id": change}
+    place = venue.place
+    named = {"site_id": place.site.public_id, "pass_id": place.article.public_id}
+    return {**named, "batch_id": batch, "voucher_id": one.public_id, "change_id": change}
 
 
 def body_of(model: type[Model] | None, venue: Venue) -> Any:
@@ -41,6 +43,7 @@ def body_of(model: type[Model] | None, venue: Venue) -> Any:
     bodies: dict[str, Any] = {
         "Search": {"code_or_serial": venue.vouchers[0].code.value},
         "IssueOrder": {"pass_id": venue.place.article.public_id},
+        "StockAlarm": {"below": 5},
         "VoucherChange": {"note": "a stranger was here"},
     }
     return bodies[model.__name__] if model else None

@@ -18,7 +18,7 @@ LOGINS_AT_ONCE = 4
 PATIENCE_SECONDS = 0.5
 # How long a request may have waited before it is begun with: one that ends what a guest has begun may be older. Who comes back
 # from the gateway is online, and only wants to read it.
-PAGE_SECONDS, LOGIN_SECONDS, RETURN_SECONDS = 0.3, 0.6, 2.0
+PAGE_SECONDS, LOGIN_SECONDS, RETURN_SECONDS = 0.15, 0.6, 2.0
 # When a browser comes back, and how many of them in a second: fewer than a process can take, for new guests come too.
 SOONEST_SECONDS, LATEST_SECONDS = 10, 120
 GUESTS_PER_SECOND = 20

@@ -94,3 +94,18 @@ def test_a_webhook_is_added_tried_sent_again_and_withdrawn(app: Flask, place: Pl
     assert owner.submit(owner.get(PAGE), f"{form}/{hook}", step="retire").status_code == 303
     assert owner.post(f"{form}/{hook}", step="retire").status_code in (400, 404)
     assert "till.example" not in words_of(owner.get(f"{PAGE}/log"))
+
+
+def test_the_record_says_which_system_has_issued_a_voucher(app: Flask, place: Place, database: Database) -> None:
+    owner = signed_in(app, EMAIL)
+    found = re.search(r"spk_\w+", make_key(owner, name="Kasse am Tor", scope="vouchers:issue")[1])
+    assert found
+    headers = {"Authorization": f"Bearer {found[0]}", "Idempotency-Key": "first"}
+    path = f"/api/v1/sites/{place.site.public_id}/batches"
+    issued = app.test_client().post(path, json={"pass_id": place.article.public_id}, headers=headers).json
+    assert issued
+
+    entry = re.search(r"Vouchers issued.{0,60}", words_of(owner.get("/desk/record")))
+    assert entry
+    assert "Kasse am Tor" in entry[0]
+    assert "Kasse am Tor" in words_of(owner.get(f"/desk/vouchers/{issued['vouchers'][0]['id']}"))

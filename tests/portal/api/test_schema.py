@@ -8,6 +8,7 @@ from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.config import GenerationConfig, SchemathesisConfig
+from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -57,7 +58,9 @@ def examine(operation: Any, mode: GenerationMode, ours: dict[str, str], token: s
         suppress_health_check=list(HealthCheck),
     )
     def check(case: Any, real: bool) -> None:
-        if real and mode is GenerationMode.POSITIVE:
+        path = case.meta.components.get(ParameterLocation.PATH)
+        # What is wrong in an example has to stay in it.
+        if real and path and path.mode is GenerationMode.POSITIVE:
             case.path_parameters.update({name: ours[name] for name in case.path_parameters})
         case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, excluded_checks=NOT_FOR_US)
 

@@ -29,6 +29,7 @@ from tests.factories import a_pass, directory, revoke, some_vouchers
 from tests.portal.conftest import MovableClock
 from tests.portal.guest import Stage, a_free_pass, flow_of, words_of
 from tests.portal.opennds import FAS_KEY, GATEWAY, NAME, NETWORK, OpenNds
+from vouchers.codes import Code
 from vouchers.voucher import Voucher
 
 # As many as press the button together.
@@ -154,6 +155,17 @@ def test_without_an_answer_of_the_gateway_the_guest_is_told_and_the_place_is_fre
     house.clock.pass_by(minutes=2)
     house.keep_house()
     assert house.visit().close_cause is CloseCause.NEVER_STARTED
+
+
+@pytest.mark.parametrize("level", [1, 3])
+def test_a_wrong_code_is_explained_and_lets_nobody_in(make_house: Callable[..., House], level: int) -> None:
+    house = make_house(level=level)
+    known = house.stage.voucher.code.printed
+    mistyped = known[:-1] + ("0" if known[-1] != "0" else "1")
+    assert "There is a slip in this code" in house.log_in(code=mistyped)
+    assert "We do not know this code" in house.log_in(code=Code.new().printed)
+    assert house.stage.visits() == []
+    assert house.gateway.poll() == []
 
 
 def test_a_refusal_is_told_at_once_and_holds_no_place(make_house: Callable[..., House]) -> None:

@@ -255,9 +255,12 @@ def violations(page: Page) -> list[dict[str, Any]]:
 
 
 def keep_picture(page: Page, name: str) -> None:
-    """For people who want to look: SURFPASS_PICTURES names a folder."""
+    """For people who want to look: PICTURES names a folder."""
     if folder := os.environ.get("PICTURES"):
-        page.screenshot(path=Path(folder) / f"{name.replace(' ', '-').replace(',', '')}.png", full_page=True)
+        for width in (1280, 390, NARROW):
+            page.set_viewport_size({"width": width, "height": 640})
+            file = f"{name.replace(' ', '-').replace(',', '')}-{width}.png"
+            page.screenshot(path=Path(folder) / file, full_page=True)
 
 
 def test_no_page_was_left_out(app: Flask, stage: Stage) -> None:

@@ -484,7 +484,7 @@ def test_at_level_1_only_so_many_unsigned_guests_a_minute_get_a_place(make_house
     with house.stage.database.write() as session:
         for _ in range(bound.allowed):
             limits.hit(session, house.stage.keyring, [counted], house.clock())
-    assert "Please try again in a moment" in house.log_in()
+    assert "Many guests are signing in right now" in house.log_in()
     assert not [visit for visit in house.stage.visits() if visit.runs]
 
 

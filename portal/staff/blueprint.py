@@ -1,6 +1,5 @@
-"""The staff pages: who may come in, and every address they have."""
+"""The staff pages: who may come in, and in which language."""
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,41 +16,8 @@ from portal.context import current
 from portal.errors import database_is_away
 from portal.headers import allow_manifest, look_again_after
 from portal.languages import COOKIE, STAFF_LANGUAGES, speak_to_staff
-from portal.staff import (
-    account,
-    acts,
-    batches,
-    csv_in,
-    csv_out,
-    desk,
-    factors,
-    growing,
-    home_screen,
-    hooks,
-    invitation,
-    issue,
-    look_steps,
-    looks,
-    offer,
-    one_tap,
-    people,
-    presets,
-    printers,
-    prints,
-    record,
-    sales,
-    second_step,
-    sign_in,
-    signs,
-    slips,
-    systems,
-    tablet,
-    text_form,
-    texts,
-    till,
-    use,
-    vouchers,
-)
+from portal.staff import looks, tablet, text_form
+from portal.staff.routes import ROUTES
 from portal.staff.user import StaffUser, load_user, note_seen, signed_in
 
 blueprint = Blueprint("staff", __name__)
@@ -65,110 +31,9 @@ _LONG_FORMS = {
 }
 _LANGUAGE_LIFE = 365 * 86400
 
-# Method, address, the right that it needs (None: whoever comes), view.
-_ROUTES: tuple[tuple[str, str, Right | None, Callable[..., Any]], ...] = (
-    ("GET", "/login", None, sign_in.login),
-    ("POST", "/login", None, sign_in.sign_in),
-    ("POST", "/logout", Right.LOOK_UP, sign_in.logout),
-    ("GET", "/desk/manifest.webmanifest", None, home_screen.manifest),
-    ("GET", "/login/second", None, second_step.second_step),
-    ("POST", "/login/second", None, second_step.take_second_step),
-    ("POST", "/login/passkey", None, second_step.sign_in_by_passkey),
-    ("GET", "/login/tablet", None, tablet.tablet),
-    ("GET", "/login/tablet/<person_id>", None, tablet.tablet_pin),
-    ("POST", "/login/tablet/<person_id>", None, tablet.enter_pin),
-    ("GET", "/login/invitation/<token>", None, invitation.invitation),
-    ("POST", "/login/invitation/<token>", None, invitation.accept_invitation),
-    ("GET", "/desk/account", Right.ACCOUNT, account.account),
-    ("POST", "/desk/account/password", Right.ACCOUNT, account.change_own_password),
-    ("POST", "/desk/account/sign-ins", Right.ACCOUNT, account.end_sign_ins),
-    ("POST", "/desk/account/pin", Right.ACCOUNT, tablet.change_own_pin),
-    ("POST", "/desk/account/alerts", Right.ACCOUNT, account.confirm_sign_ins),
-    ("GET", "/desk/account/factor", Right.ACCOUNT, factors.factor),
-    ("POST", "/desk/account/factor/remove", Right.ACCOUNT, factors.remove_factor),
-    ("POST", "/desk/account/factor/codes", Right.ACCOUNT, factors.make_recovery_codes),
-    ("GET", "/desk/account/factor/app", Right.ACCOUNT, factors.new_app),
-    ("POST", "/desk/account/factor/app", Right.ACCOUNT, factors.set_up_app),
-    ("GET", "/desk/account/factor/passkey", Right.ACCOUNT, factors.new_passkey),
-    ("POST", "/desk/account/factor/passkey", Right.ACCOUNT, factors.keep_passkey),
-    ("POST", "/desk/account/factor/passkey/drop", Right.ACCOUNT, factors.drop_passkey),
-    ("GET", "/desk/record", Right.AUDIT, record.record),
-    ("GET", "/desk/record.csv", Right.AUDIT, record.record_csv),
-    ("GET", "/desk/systems", Right.API, systems.systems),
-    ("POST", "/desk/systems/keys", Right.API, systems.make_key),
-    ("POST", "/desk/systems/keys/<key_id>", Right.API, systems.end_key),
-    ("POST", "/desk/systems/webhooks", Right.API, hooks.make_webhook),
-    ("POST", "/desk/systems/webhooks/<webhook_id>", Right.API, hooks.step_webhook),
-    ("GET", "/desk/systems/log", Right.API, hooks.webhook_log),
-    ("POST", "/desk/systems/log/<delivery_id>", Right.API, hooks.send_delivery_again),
-    ("GET", "/desk/people", Right.PEOPLE, people.people),
-    ("POST", "/desk/people", Right.PEOPLE, people.invite_person),
-    ("POST", "/desk/tablets", Right.PEOPLE, tablet.enrol_tablet),
-    ("POST", "/desk/tablets/<tablet_id>", Right.PEOPLE, tablet.drop_tablet),
-    ("GET", "/desk/people/<person_id>", Right.PEOPLE, people.person),
-    ("POST", "/desk/people/<person_id>", Right.PEOPLE, people.step_person),
-    ("GET", "/desk", Right.LOOK_UP, desk.desk),
-    ("GET", "/desk/sites/<site_id>", Right.LOOK_UP, issue.site),
-    ("POST", "/desk/sites/<site_id>", Right.ISSUE, issue.issue_vouchers),
-    ("GET", "/desk/sites/<site_id>/till", Right.TILL, till.till),
-    ("POST", "/desk/sites/<site_id>/till/sold", Right.TILL, till.sell_voucher),
-    ("POST", "/desk/sites/<site_id>/till/closed", Right.TILL, till.close_till),
-    ("GET", "/desk/sites/<site_id>/sales", Right.SEE_SALES, sales.sales),
-    ("GET", "/desk/sites/<site_id>/sales.csv", Right.SEE_SALES, sales.sales_csv),
-    ("GET", "/desk/sites/<site_id>/use", Right.SEE_USE, use.use),
-    ("POST", "/desk/sites/<site_id>/one", Right.ISSUE, one_tap.issue_one),
-    ("POST", "/desk/sites/<site_id>/change", Right.CHANGE, acts.change_vouchers),
-    ("POST", "/desk/sites/<site_id>/credit", Right.CHANGE, acts.credit),
-    ("POST", "/desk/deeds/<deed_id>/undo", Right.CHANGE, acts.undo_deed),
-    ("POST", "/desk/vouchers/<voucher_id>/replace", Right.CHANGE, vouchers.replace),
-    ("GET", "/desk/sites/<site_id>/presets", Right.CHANGE, presets.presets),
-    ("POST", "/desk/sites/<site_id>/presets", Right.CHANGE, presets.new_preset),
-    ("POST", "/desk/presets/<preset_id>", Right.CHANGE, presets.edit_preset),
-    ("GET", "/desk/sites/<site_id>/offer", Right.OPERATE, offer.offer),
-    ("GET", "/desk/sites/<site_id>/import", Right.ISSUE, csv_in.import_page),
-    ("POST", "/desk/sites/<site_id>/import", Right.ISSUE, csv_in.import_vouchers),
-    ("GET", "/desk/sites/<site_id>/signs", Right.PRINT, signs.signs),
-    ("GET", "/desk/sites/<site_id>/signs/<format>.pdf", Right.PRINT, signs.sign_pdf),
-    ("GET", "/desk/sites/<site_id>/vouchers", Right.LOOK_UP, vouchers.vouchers),
-    ("GET", "/desk/sites/<site_id>/page", Right.OWN_PAGE, looks.own_page),
-    ("POST", "/desk/sites/<site_id>/page", Right.OWN_PAGE, looks.save_own_page),
-    ("POST", "/desk/sites/<site_id>/page/switch", Right.OPERATE, look_steps.switch_own_page),
-    ("POST", "/desk/looks/<look_id>", Right.OWN_PAGE, look_steps.step_look),
-    ("GET", "/desk/looks/<look_id>/preview", Right.OWN_PAGE, look_steps.preview_look),
-    ("GET", "/desk/looks/<look_id>/look.css", Right.OWN_PAGE, look_steps.look_sheet),
-    ("GET", "/desk/looks/<look_id>/logo.webp", Right.OWN_PAGE, look_steps.look_logo),
-    ("GET", "/desk/texts", Right.OPERATE, texts.texts),
-    ("GET", "/desk/texts/<kind>", Right.OPERATE, text_form.text),
-    ("POST", "/desk/texts/<kind>", Right.OPERATE, text_form.publish_text),
-    ("GET", "/desk/batches/<batch_id>", Right.LOOK_UP, batches.batch),
-    ("GET", "/desk/batches/<batch_id>/slip", Right.ISSUE, one_tap.slip),
-    ("POST", "/desk/batches/<batch_id>/more", Right.ISSUE, growing.go_on),
-    ("POST", "/desk/batches/<batch_id>/cancel", Right.ISSUE, growing.cancel),
-    ("POST", "/desk/batches/<batch_id>/switch", Right.CHANGE, growing.switch),
-    ("GET", "/desk/batches/<batch_id>/print", Right.PRINT, batches.print_batch),
-    ("GET", "/desk/batches/<batch_id>/vouchers.csv", Right.LOOK_UP, csv_out.batch_csv),
-    ("GET", "/desk/batches/<batch_id>/printing", Right.PRINT, prints.printing),
-    ("POST", "/desk/batches/<batch_id>/printing", Right.PRINT, prints.print_pdf),
-    ("POST", "/desk/batches/<batch_id>/slips", Right.PRINT, slips.print_slips),
-    ("GET", "/desk/vouchers/<voucher_id>/slip", Right.PRINT, slips.slip_page),
-    ("POST", "/desk/vouchers/<voucher_id>/slip", Right.PRINT, slips.print_slip),
-    ("GET", "/desk/sites/<site_id>/printers", Right.PRINT, printers.site_printers),
-    ("POST", "/desk/sites/<site_id>/printers", Right.PRINTERS, printers.add_printer),
-    ("POST", "/desk/printers/<printer_id>/test", Right.PRINT, printers.test_printer),
-    ("POST", "/desk/printers/<printer_id>/again", Right.PRINT, printers.print_again),
-    ("POST", "/desk/printers/<printer_id>/taps", Right.PRINTERS, printers.print_taps),
-    ("POST", "/desk/printers/<printer_id>/remove", Right.PRINTERS, printers.remove_printer),
-    ("GET", "/desk/prints/<file_id>", Right.PRINT, prints.print_file),
-    ("GET", "/desk/prints/<file_id>/vouchers.pdf", Right.PRINT, prints.fetch_print_file),
-    ("POST", "/desk/prints/<file_id>/cancel", Right.PRINT, prints.cancel_print_file),
-    ("POST", "/desk/vouchers", Right.LOOK_UP, vouchers.search),
-    ("GET", "/desk/vouchers/<voucher_id>", Right.LOOK_UP, vouchers.voucher),
-    ("GET", "/desk/vouchers/<voucher_id>/revoke", Right.CHANGE, vouchers.confirm_revoke),
-    ("POST", "/desk/vouchers/<voucher_id>/revoke", Right.CHANGE, vouchers.revoke_voucher),
-)
-for _method, _rule, _right, _view in _ROUTES:
+for _method, _rule, _right, _view in ROUTES:
     blueprint.add_url_rule(_rule, _view.__name__, _view, methods=[_method])
-RIGHTS_NEEDED = {f"{blueprint.name}.{view.__name__}": right for _method, _rule, right, view in _ROUTES}
+RIGHTS_NEEDED = {f"{blueprint.name}.{view.__name__}": right for _method, _rule, right, view in ROUTES}
 
 # What somebody may do who still has to set up a second factor.
 _WITHOUT_FACTOR = {"staff.logout", "staff.new_app", "staff.set_up_app", "staff.new_passkey", "staff.keep_passkey"}

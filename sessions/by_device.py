@@ -155,6 +155,7 @@ _DEVICES = Query(
         .where(
             is_in(VoucherDevice.device, "devices"),
             Voucher.revoked_at.is_(None),
+            Voucher.inactive.is_(False),
             or_(Voucher.ends_at.is_(None), Voucher.ends_at > bindparam("now", type_=UtcDateTime())),
         )
         .order_by(VoucherDevice.promised_at.is_not(None), VoucherDevice.last_login_at.desc())

@@ -24,7 +24,7 @@ from vouchers import changing, lengths, switching
 from vouchers.announcing import announce
 from vouchers.changing import Done
 from vouchers.deeds import Action, Deed
-from vouchers.ledger import give_again, take_back
+from vouchers.ledger import give_again, note_not_issued, take_back
 from vouchers.voucher import Batch, Voucher
 
 
@@ -107,7 +107,10 @@ def switch_off(session: Session, actor: Actor, site: Site, batch: Batch, now: da
 def cancel_batch(session: Session, actor: Actor, site: Site, batch: Batch, now: datetime) -> Done:
     """Issue no more of a batch, and revoke what was issued. Refusal for one that is whole."""
     switching.stop_issuing(session, actor, site, batch, now)
-    return revoke_vouchers(session, actor, site, of_batch(batch), now)
+    done = revoke_vouchers(session, actor, site, of_batch(batch), now)
+    # The till is held last, as everywhere.
+    note_not_issued(session, actor, batch, now)
+    return done
 
 
 def undo(session: Session, actor: Actor, site: Site, deed: Deed, now: datetime) -> Done:

@@ -3,7 +3,7 @@
 A device is one guest here; nothing else could be counted without knowing people. Sites in privacy mode have no log.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -98,20 +98,26 @@ def guests_by_day(session: Session, site: SiteRecord, days: int, now: datetime) 
 
 
 def usual_hours(session: Session, site: SiteRecord, days: int, now: datetime) -> list[int | None]:
-    """For each hour of the clock at the site, the guests online in it on the last `days` days before today, all added up."""
+    """For each hour of the clock at the site, the guests online in it on the last `days` days before today, all added up.
+
+    A day on which there were too few in an hour to be told adds nothing: a guest of every night is not to be seen in the sum.
+    """
     today = _today(site, now)
     rows = session.execute(
         select(LogEntry.day, LogEntry.token, LogEntry.started_at, LogEntry.minutes).where(
             LogEntry.site_id == site.id, LogEntry.day >= today - timedelta(days=days), LogEntry.day < today
         )
     )
-    seen: list[set[tuple[date, bytes]]] = [set() for _hour in range(24)]
+    seen: dict[tuple[int, date], set[bytes]] = defaultdict(set)
     for day, token, started_at, minutes in rows:
         local = started_at.astimezone(site.zone)
         last = (local.minute + minutes) // 60
         for passed in range(min(last, 23) + 1):
-            seen[(local.hour + passed) % 24].add((day, token))
-    return [told(len(guests)) for guests in seen]
+            seen[(local.hour + passed) % 24, day].add(token)
+    added = Counter[int]()
+    for (hour, _day), tokens in seen.items():
+        added[hour] += told(len(tokens)) or 0
+    return [told(added[hour]) for hour in range(24)]
 
 
 def _today(site: SiteRecord, now: datetime) -> date:

@@ -24,6 +24,7 @@ from sessions.reservations import ACCOUNTING_GRACE
 from sessions.settling import settle
 from sessions.visit import CloseCause, Visit, VisitState, VoucherDevice, is_counted, not_heard_since
 from vouchers.changing import forget_deeds
+from vouchers.deeds import UNDO_LIVES
 from vouchers.once import forget_requests
 from vouchers.voucher import Voucher
 
@@ -197,8 +198,8 @@ def _forget_asked(session: Session, now: datetime) -> None:
 
 
 def _forget_devices(session: Session, now: datetime) -> None:
-    """A device is remembered until its voucher ends, and no longer than a pass may let it return."""
-    ended = select(Voucher.id).where(or_(Voucher.ends_at < now, Voucher.revoked_at.is_not(None)))
+    """A device is remembered until its voucher ends or is revoked for good, and no longer than a pass may let it return."""
+    ended = select(Voucher.id).where(or_(Voucher.ends_at < now, Voucher.revoked_at < now - UNDO_LIVES))
     forget_extensions(session, ended, now - DEVICES_LIVE)
     session.execute(delete(VoucherDevice).where(VoucherDevice.voucher_id.in_(ended)))
     session.execute(delete(VoucherDevice).where(VoucherDevice.last_login_at < now - DEVICES_LIVE))

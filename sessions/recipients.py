@@ -160,9 +160,10 @@ class _Others:
         )
         if next(elsewhere, None):
             return None
-        # An expired or revoked voucher is not revived by it; what it used is counted all the same.
+        # An expired, revoked or switched-off voucher is not revived by it; what it used is counted all the same.
         good_from = voucher.good_from or self.now
-        if voucher.first_used_at is None and voucher.revoked_at is None and good_from <= self.now < voucher.good_until:
+        usable = not (voucher.first_used_at or voucher.revoked_at or voucher.inactive)
+        if usable and good_from <= self.now < voucher.good_until:
             voucher.first_used_at, voucher.code_ciphertext = self.now, None
             voucher.ends_at = end_of_voucher(voucher_facts(voucher), record.located.site, self.now)
             self.session.flush()

@@ -94,16 +94,20 @@ def undo(session: Session, actor: Actor, site: Site, deed: Deed, now: datetime) 
     session.refresh(deed, with_for_update=True)
     if deed.undone_at or now - deed.at > UNDO_LIVES:
         raise Refusal("too-late", "This can be undone for a minute, and once.")
+    # Batches are held before vouchers.
+    batch = session.get_one(Batch, deed.batch_id, with_for_update=True) if deed.batch_id is not None else None
     former = {
         one.voucher_id: one for one in session.scalars(select(FormerVoucher).where(FormerVoucher.deed_id == deed.id))
     }
     chosen = Voucher.id.in_(select(FormerVoucher.voucher_id).where(FormerVoucher.deed_id == deed.id))
     standing = _hold(session, chosen, site)
     untouched = [one for one in standing if _stands_where_left(one, former[one.id])]
-    _write(session, [(one, {name: getattr(former[one.id], name) for name in _CHANGEABLE}) for one in untouched])
+    if batch is not None and _is_changed(batch, standing, former, deed):
+        # A batch that is off by its own word and on by its vouchers is nothing that anybody could switch again.
+        raise Refusal("changed-since", "Something in this batch was changed since.")
+    _write(session, [(one, _as_before(one, former[one.id], deed)) for one in untouched])
     subjects = [f"voucher {one.public_id}" for one in untouched]
-    if deed.batch_id is not None:
-        batch = session.get_one(Batch, deed.batch_id, with_for_update=True)
+    if batch is not None:
         batch.inactive, batch.activated_at = bool(deed.was_inactive), deed.was_activated_at
         subjects = [f"batch {batch.public_id}"]
     deed.undone_at = now
@@ -111,6 +115,17 @@ def undo(session: Session, actor: Actor, site: Site, deed: Deed, now: datetime) 
     entry = f"undone: {Action(deed.action).entry}"
     audit.record_many(session, actor, entry, subjects, now, customer_id=site.customer_id)
     return Done([one.id for one in untouched], len(standing) - len(untouched))
+
+
+def _is_changed(batch: Batch, standing: Sequence[Standing], former: Mapping[int, FormerVoucher], deed: Deed) -> bool:
+    """Whether staff have switched the batch, or changed any of its vouchers, after the deed."""
+    switched = batch.inactive is not (deed.action == Action.SWITCH_OFF)
+    return switched or any(one.changes != former[one.id].changes for one in standing)
+
+
+def _as_before(one: Standing, former: FormerVoucher, deed: Deed) -> Mapping[str, object]:
+    kept = {name: getattr(former, name) for name in _CHANGEABLE}
+    return kept if deed.action == Action.REVOKE else {**kept, "code_ciphertext": one.code_ciphertext}
 
 
 def forget_deeds(session: Session, now: datetime) -> None:
@@ -126,6 +141,9 @@ def _hold(session: Session, chosen: ColumnElement[bool], site: Site) -> list[Sta
 
 def _keep(session: Session, deed: Deed, standing: Sequence[Standing]) -> None:
     columns = ("deed_id", "voucher_id", "first_used_at", "changes", *_CHANGEABLE)
+    if deed.action != Action.REVOKE:
+        # Only revoking takes the code away; else a copy would outlive the voucher's first use.
+        standing = [one._replace(code_ciphertext=None) for one in standing]
     rows = [
         (deed.id, one.id, one.first_used_at, one.changes + 1, *(getattr(one, name) for name in _CHANGEABLE))
         for one in standing

@@ -131,7 +131,8 @@ def issue_more(session: Session, keyring: Keyring, batch: Batch) -> int:
     if not batch.is_unfinished:
         return 0
     before = session.scalars(
-        select(Voucher).where(Voucher.batch_id == batch.id).order_by(Voucher.id.desc()).limit(1)
+        # One that nobody has changed since.
+        select(Voucher).where(Voucher.batch_id == batch.id).order_by(Voucher.changes, Voucher.id).limit(1)
     ).one()
     shared = before.copied_terms() | {"good_from": before.good_from, "good_until": before.good_until}
     count = min(batch.count - batch.issued, CHUNK)

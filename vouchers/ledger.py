@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, UniqueConstraint, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, UniqueConstraint, and_, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot.append_only import append_only
@@ -141,15 +141,23 @@ def note_not_issued(session: Session, actor: Actor, batch: Batch, now: datetime)
 def sell(session: Session, actor: Actor, site: Site, chosen: ColumnElement[bool], now: datetime) -> int:
     """Write down that vouchers were handed out against money; how many.
 
-    What has been sold before, is revoked or is not switched on is left as it is.
+    What has been sold before, is revoked, is not switched on or has ended is left as it is.
     """
-    # Race: of two who sell one voucher, the second finds it sold.
+    still_good = or_(
+        and_(Voucher.first_used_at.is_(None), Voucher.good_until > now),
+        and_(Voucher.first_used_at.is_not(None), or_(Voucher.ends_at.is_(None), Voucher.ends_at > now)),
+    )
+    for_sale = and_(
+        *(chosen, Voucher.site_id == site.id, Voucher.serial.is_not(None), Voucher.sold_at.is_(None)),
+        *(Voucher.revoked_at.is_(None), Voucher.inactive.is_(False), still_good),
+    )
+    # Race: of two who sell one voucher, the second finds it sold. Vouchers are held by id, as everywhere.
+    held = session.scalars(
+        select(Voucher.id).where(for_sale).order_by(Voucher.id).with_for_update(key_share=True)
+    ).all()
     sold = session.execute(
         update(Voucher)
-        .where(
-            *(chosen, Voucher.site_id == site.id, Voucher.serial.is_not(None)),
-            *(Voucher.sold_at.is_(None), Voucher.revoked_at.is_(None), Voucher.inactive.is_(False)),
-        )
+        .where(Voucher.id.in_(held), for_sale)
         .values(sold_at=now)
         .returning(*_ARTICLE, Voucher.batch_id)
         .execution_options(synchronize_session=False)

@@ -13,7 +13,6 @@ from hotspot.place import Site
 from vouchers.changing import Done, Standing, change
 from vouchers.deeds import Action
 from vouchers.issuing import last_moment
-from vouchers.ledger import note_not_issued
 from vouchers.voucher import Batch, Voucher
 
 
@@ -57,7 +56,6 @@ def stop_issuing(session: Session, actor: Actor, site: Site, batch: Batch, now: 
     if not batch.is_unfinished:
         raise Refusal("batch-whole", "This batch has been issued as a whole already.")
     batch.cancelled_at = now
-    note_not_issued(session, actor, batch, now)
     subject, detail = f"batch {batch.public_id}", f"{batch.issued} of {batch.count}"
     audit.record(session, actor, "batch cancelled", subject, now, customer_id=site.customer_id, detail=detail)
 

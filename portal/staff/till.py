@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from zoneinfo import ZoneInfo
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -38,7 +38,7 @@ class MoneyField(StringField):
         """Read it; nothing typed is nothing counted."""
         try:
             cents = Decimal((self.data or "0").replace(",", ".").strip() or "0") * 100
-        except InvalidOperation:
+        except DecimalException:
             raise ValidationError(wording.REFUSALS["bad-money"]) from None
         if not cents.is_finite() or cents != cents.to_integral_value() or not 0 <= cents <= 100_000_000:
             raise ValidationError(wording.REFUSALS["bad-money"])
@@ -118,7 +118,9 @@ def close_till(site_id: str) -> Response | tuple[str, int]:
         with portal.database.write() as session:
             site = gate.find(session, user, Site, site_id)
             seen = _number(form.number.data), _number(form.expected.data)
-            currency = str(form.currency.data)[:3]
+            currency = str(form.currency.data)
+            if currency not in (currencies(session, site) or [DEFAULT_CURRENCY]):
+                abort(400)
             closing = close_shift(session, Actor(user.id), site, currency, seen, count, portal.clock())
             words = _told(closing.difference_cents, currency)
     except Refusal as refusal:

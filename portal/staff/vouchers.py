@@ -158,7 +158,8 @@ def revoke_voucher(voucher_id: str) -> Response:
         found = gate.find(session, user, Voucher, voucher_id)
         serial, place = found.serial, session.get_one(Site, found.site_id)
         money_back = request.form.get("money_back") == "1"
-        revoke_vouchers(session, Actor(user.id), place, by_ids([found.id]), now, money_back=money_back)
+        done = revoke_vouchers(session, Actor(user.id), place, by_ids([found.id]), now, money_back=money_back)
+        deed = done.deed.public_id if done.deed else None
     flash(
         _(
             "Voucher %(serial)s is revoked: new sign-ins with it have stopped. Whoever is online with it is disconnected "
@@ -167,7 +168,7 @@ def revoke_voucher(voucher_id: str) -> Response:
         ),
         "good",
     )
-    return redirect(url_for("staff.voucher", voucher_id=voucher_id), 303)
+    return redirect(url_for("staff.voucher", voucher_id=voucher_id, done=deed), 303)
 
 
 def _page(voucher_id: str, *, by_code: bool = False) -> VoucherPage:
@@ -188,7 +189,7 @@ def _page(voucher_id: str, *, by_code: bool = False) -> VoucherPage:
         good_from=wording.day_and_hour(found.good_from, record.zone) if found.good_from else "",
         issued=wording.day_and_hour(batch.issued_at, record.zone) if batch else "",
         note=found.note,
-        devices=status.devices,
+        devices=status.devices if by_code else 0,
         history=done,
         left=_left(status) if by_code else None,
         undoable=way_back,

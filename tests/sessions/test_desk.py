@@ -308,6 +308,27 @@ def test_printed_stock_is_refused_until_it_is_switched_on_and_does_not_age_befor
         assert (batch.inactive, batch.activated_at) == (True, None)
 
 
+def test_switching_is_not_undone_once_staff_have_changed_the_batch_or_its_vouchers(desk: Desk) -> None:
+    batch_id, vouchers, _codes = stock(desk)
+    done = switch(desk, batch_id, on=True)
+    with desk.database.write() as session:
+        site = session.get_one(Site, desk.place.site.id)
+        note_vouchers(session, COMMAND_LINE, site, by_ids([vouchers[0].id]), "Table 4", desk.now)
+    with pytest.raises(Refusal, match="changed since"):
+        desk.undo(done)
+    with desk.database.read() as session:
+        assert not any(session.get_one(Voucher, one.id).inactive for one in vouchers)
+        assert not session.get_one(Batch, batch_id).inactive
+
+
+def test_the_code_of_a_voucher_outlives_its_first_use_in_no_table(desk: Desk) -> None:
+    batch_id, _vouchers, codes = stock(desk)
+    switch(desk, batch_id, on=True)
+    assert isinstance(desk.comes(codes[0]), Admitted)
+    with desk.database.read() as session:
+        assert [one for one in session.scalars(select(FormerVoucher)) if one.code_ciphertext] == []
+
+
 def test_a_lost_batch_is_switched_off_with_all_who_are_online_and_on_again_as_it_was(desk: Desk) -> None:
     used, unused = desk.issue(2)
     desk.comes(used.code)

@@ -9,11 +9,12 @@ from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.place import Site
-from sessions.desk import by_ids, revoke_vouchers, undo
+from sessions.desk import by_ids, cancel_batch, revoke_vouchers, undo
 from sessions.replacing import replace_slip
 from tests.conftest import NOON
 from tests.factories import Place, a_pass, a_place, directory, some_vouchers
 from vouchers.deeds import Deed
+from vouchers.issuing import CHUNK, Order, open_batch
 from vouchers.ledger import SalesLine, sell
 from vouchers.voucher import Voucher
 
@@ -79,3 +80,14 @@ def test_a_slip_that_is_replaced_stays_sold(
     assert lines_after(database, 2) == [("cancelled", 1, 0), ("issued", 1, 0)]
     revoke(database, place, by_ids([new_id]), money_back=True)
     assert lines_after(database, 4) == [("cancelled", 1, -490)]
+
+
+def test_the_rest_of_a_batch_that_is_cancelled_is_written_down(
+    database: Database, keyring: Keyring, place: Place
+) -> None:
+    with database.write() as session:
+        site = session.get_one(Site, place.site.id)
+        order = Order(a_pass(session, price_cents=490), CHUNK + 7)
+        batch = open_batch(session, COMMAND_LINE, keyring, site, order, NOON)
+        cancel_batch(session, COMMAND_LINE, site, batch, NOON)
+    assert lines_after(database, 0) == [("cancelled", 7, 0), ("cancelled", CHUNK, 0), ("issued", CHUNK + 7, 0)]

@@ -19,11 +19,11 @@ from hotspot.people import User
 from hotspot.place import Site
 from tests.conftest import NOON
 from tests.factories import Place, a_pass, a_place, a_user, some_vouchers
-from vouchers.issuing import CHUNK, Issued, Order, open_batch
+from vouchers.issuing import Issued, Order, open_batch
 from vouchers.ledger import SalesLine, sell
 from vouchers.passes import STANDARD_TAX, TO_THIRD_YEAR, Pass
 from vouchers.shifts import Count, ShiftClosing, close_shift, running_shift
-from vouchers.switching import stop_issuing, switch_on
+from vouchers.switching import switch_on
 from vouchers.voucher import Batch, Voucher
 
 Result = TypeVar("Result")
@@ -121,16 +121,6 @@ def test_another_sites_voucher_is_not_sold(counter: Counter) -> None:
     assert counter.sell(*theirs) == 0
 
 
-def test_the_rest_of_a_batch_that_is_cancelled_is_written_down(counter: Counter) -> None:
-    def begin(session: Session, actor: Actor, site: Site) -> int:
-        batch = open_batch(session, actor, counter.keyring, site, Order(counter.article, CHUNK + 7), NOON)
-        stop_issuing(session, actor, site, batch, NOON)
-        return batch.id
-
-    counter.do(begin)
-    assert counter.lines() == [("issued", CHUNK + 7, 0), ("cancelled", 7, 0)]
-
-
 @pytest.mark.parametrize("table", ["sales_line", "shift_closing"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET site_id = site_id", "DELETE FROM {}"])
 def test_the_database_refuses_to_change_a_line(counter: Counter, table: str, statement: str) -> None:
@@ -213,3 +203,11 @@ def test_what_was_paid_is_good_to_the_end_of_the_third_year(
         return session.scalars(select(Voucher.good_until).where(Voucher.batch_id == batch.id)).one()
 
     assert counter.do(begin) == ends
+
+
+@pytest.mark.parametrize("ended", [{"good_until": NOON}, {"first_used_at": NOON, "ends_at": NOON}])
+def test_what_is_over_is_not_sold(counter: Counter, ended: dict[str, datetime]) -> None:
+    (one,) = counter.issue()
+    with counter.database.write() as session:
+        session.execute(update(Voucher).where(Voucher.id == one.voucher.id).values(**ended))
+    assert counter.sell(one) == 0

@@ -79,7 +79,7 @@ def send_due(database: Database, keyring: Keyring, client: Client, now: datetime
     with database.write() as session:
         messages = _claim(session, keyring, now)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        outcomes = list(pool.map(lambda one: _send(client, one, now), messages))
+        outcomes = list(pool.map(lambda one: _try(client, one, now), messages))
     with database.write() as session:
         for message, outcome in zip(messages, outcomes, strict=True):
             _note(session, message, outcome, now)
@@ -92,6 +92,7 @@ def _due(session: Session, now: datetime) -> list[int]:
         .join(Webhook, Webhook.id == Delivery.webhook_id)
         .where(Delivery.next_try_at <= now, Webhook.retired_at.is_(None))
         .group_by(Delivery.webhook_id)
+        .order_by(func.min(Delivery.next_try_at))
         .limit(_A_ROUND)
     )
     return list(session.scalars(query).all())
@@ -111,6 +112,16 @@ def _claim(session: Session, keyring: Keyring, now: datetime) -> list[Message]:
         Message(one.id, one.public_id, hook.url, keyring.decrypt(Purpose.SECRETS, hook.secret), one.body, one.attempts)
         for one, hook in session.execute(query).all()
     ]
+
+
+def _try(client: Client, message: Message, now: datetime) -> Outcome:
+    """One message that cannot be sent must not lose what became of the others."""
+    try:
+        return _send(client, message, now)
+    except Exception as error:
+        # Its words may name an address.
+        log.error("webhook failed", delivery=message.public_id, error=type(error).__name__)
+        return Outcome(reason="no-answer")
 
 
 def _send(client: Client, message: Message, now: datetime) -> Outcome:

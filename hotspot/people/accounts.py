@@ -117,8 +117,9 @@ def accept(
 def change_password(
     session: Session, actor: Actor, user: User, password_hash: str, now: datetime, *, sign_in: int | None
 ) -> None:
-    """Give somebody another password; all their sign-ins but `sign_in` are over."""
+    """Give somebody another password; all their sign-ins but `sign_in` are over, and so is a link that is still open."""
     user.password_hash = password_hash
+    user.invitation_hash = user.invitation_ends_at = None
     end_all(session, user.id, now, but=sign_in)
     _record(session, actor, "password changed", user, now)
 
@@ -138,7 +139,9 @@ def change_pin(session: Session, actor: Actor, user: User, pin_hash: str | None,
 
 
 def sign_out(session: Session, actor: Actor, user: User, now: datetime) -> None:
-    """Sign somebody out everywhere, such as when a telephone is lost."""
+    """Sign somebody out everywhere, such as when a telephone is lost; a link that is still open is good for nothing, too."""
+    if user.password_hash:
+        user.invitation_hash = user.invitation_ends_at = None
     end_all(session, user.id, now)
     _record(session, actor, "signed out", user, now)
 

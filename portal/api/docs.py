@@ -4,6 +4,7 @@ Both are in English alone, as the names in the API are (docs/decisions/0027).
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from flask import Blueprint, Response, json, render_template
 
@@ -58,10 +59,16 @@ def docs() -> str:
     link_languages_nowhere()
     return render_template(
         "api/docs.html",
-        operations=[_lines(one) for one in OPERATIONS],
+        operations=_all_lines(),
         scopes=[scope.value for scope in Scope],
         address=f"{settings.public_portal_url}{PREFIX}",
     )
+
+
+@cache
+def _all_lines() -> tuple[OperationLines, ...]:
+    """Made once: anybody may ask for the page, as often as they like."""
+    return tuple(_lines(one) for one in OPERATIONS)
 
 
 def _lines(one: Operation) -> OperationLines:

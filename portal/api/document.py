@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, made from the table of operations and its models."""
 
 import re
+from functools import cache
 from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
@@ -26,6 +27,7 @@ _PROBLEMS = {
 }
 
 
+@cache
 def document(product: str, address: str) -> dict[str, Any]:
     """The document of an installation."""
     return {

@@ -9,6 +9,7 @@ from hotspot.people.sign_ins import DEVICE_LIFE, Browser
 from portal.context import current
 
 COOKIE = "surfpass_device"
+PATH = "/login"
 _LONGEST_TOKEN = 60
 
 # What a User-Agent holds, and what people call that; the first that fits, since browsers name those they resemble too.
@@ -48,7 +49,7 @@ def keep(response: Response, browser: Browser) -> None:
     """Let the browser be known by its token the next time."""
     secure = current().settings.public_portal_url.startswith("https://")
     response.set_cookie(
-        COOKIE, browser.token, max_age=DEVICE_LIFE, path="/login", httponly=True, samesite="Lax", secure=secure
+        COOKIE, browser.token, max_age=DEVICE_LIFE, path=PATH, httponly=True, samesite="Lax", secure=secure
     )
 
 

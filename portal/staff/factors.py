@@ -40,7 +40,8 @@ def factor() -> str:
 
 
 def new_app() -> str:
-    """The QR code for the app."""
+    """The QR code for the app; another one each time, for somebody else may have seen the last."""
+    session.pop(_KEPT_AS, None)
     return _render_app(AppForm(None))
 
 

@@ -17,7 +17,7 @@ from hotspot.place import Site
 from portal import gate
 from portal.context import current
 from portal.languages import link_languages_to
-from portal.staff import wording
+from portal.staff import device, wording
 from portal.staff.account import require_password
 from portal.staff.user import end_session, signed_in, start_session_at
 
@@ -88,6 +88,8 @@ def enrol_tablet() -> Response:
     end_session()
     response = redirect(url_for("staff.tablet"), 303)
     secure = portal.settings.public_portal_url.startswith("https://")
+    # The owner's browser is the venue's tablet now: it is not one that the owner is known by.
+    response.delete_cookie(device.COOKIE, path=device.PATH)
     response.set_cookie(COOKIE, token, max_age=_LIFE, httponly=True, samesite="Lax", secure=secure)
     return response
 

@@ -1,0 +1,60 @@
+"""How long a large print takes: `python -m tests.load.large_print DATABASE_URL [--cards N] [--processes 1|2]`.
+
+The database has to be empty and migrated. It issues a batch, orders its cards as a PDF and makes them as `surfpass printing` does.
+"""
+
+import argparse
+import sys
+import threading
+import time
+
+from deploy import printing
+from deploy.printing import Workshop, make_next
+from hotspot.audit import Actor
+from hotspot.clock import utc_now
+from hotspot.database import Database
+from hotspot.keys import create_missing_keys, derive_master_key, load_keyring
+from tests.factories import a_place, a_user, some_vouchers
+from tests.vouchers.printing.pages import FACE
+from vouchers.printing import files
+from vouchers.printing.orders import Order, Output
+from vouchers.printing.paper import STOCKS, Sheet
+from vouchers.printing.sheets import Style
+from vouchers.voucher import Batch
+
+_MASTER = derive_master_key("a secret for measuring only, long enough for everyone")
+
+
+def main() -> None:
+    """Measure, and print the seconds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("--cards", type=int, default=10_000)
+    parser.add_argument("--processes", type=int, choices=(1, 2), default=2)
+    told = parser.parse_args()
+    if told.processes == 1:
+        printing._MANY = told.cards + 1
+    shop = _order(Database(told.url), told.cards)
+    begun = time.perf_counter()
+    if not make_next(shop):
+        raise SystemExit("there was nothing to print")
+    sys.stdout.write(f"PDF of {told.cards} cards, {told.processes} processes: {time.perf_counter() - begun:.1f} s\n")
+    shop.database.dispose()
+
+
+def _order(database: Database, cards: int) -> Workshop:
+    now = utc_now()
+    with database.write() as session:
+        create_missing_keys(session, _MASTER, now)
+        keyring = load_keyring(session, _MASTER)
+        place = a_place(session, keyring)
+        issued = some_vouchers(session, keyring, place.site, place.article, cards, now=now)
+        user = a_user(session, customer=place.customer)
+        batch = session.get_one(Batch, issued[0].voucher.batch_id)
+        order = Order(FACE, Output.SHEETS, Sheet(STOCKS["plain-85x55"]), Style())
+        files.order_file(session, Actor(user.id), user.id, place.site, batch, order, cards, now)
+    return Workshop(database, keyring, utc_now, "https://portal.example", threading.Event())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """How long a large print takes: `python -m tests.load.large_print DATABASE_URL [--cards N] [--processes 1|2]`.
 
-The database has to be empty and migrated. It issues a batch, orders its cards as a PDF and makes them as `surfpass printing` does.
+The database has to be empty and migrated. It issues a batch, orders its cards as a PDF and makes them like `surfpass printing`.
 """
 
 import argparse

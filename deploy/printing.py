@@ -18,6 +18,7 @@ from hotspot.keys import Keyring
 from hotspot.place import Site
 from vouchers.printing import cards, files, printers, qr
 from vouchers.printing.files import Claimed
+from vouchers.printing.orders import Order
 from vouchers.printing.qr import Qr
 
 LOOK_EVERY_SECONDS = 1.0
@@ -51,18 +52,26 @@ def run(installation: Installation, stop: threading.Event) -> None:
     settings = installation.settings
     shop = Workshop(installation.database, installation.keyring(), installation.clock, settings.public_portal_url, stop)
     log.info("printing", every_seconds=LOOK_EVERY_SECONDS)
+    work(shop)
+
+
+def work(shop: Workshop) -> None:
+    """Make prints until the workshop is told to stop; neither a print that fails nor tidying keeps the other from being done."""
     tidy_at = 0.0
-    while not stop.is_set():
-        worked = False
-        try:
-            worked = make_next(shop)
-            if time.monotonic() >= tidy_at:
-                tidy_at = time.monotonic() + TIDY_EVERY_SECONDS
-                tidy(shop)
-        except Exception:
-            log.exception("print failed")
-        if not worked:
-            stop.wait(LOOK_EVERY_SECONDS)
+    while not shop.stop.is_set():
+        if not _try(make_next, shop):
+            shop.stop.wait(LOOK_EVERY_SECONDS)
+        if time.monotonic() >= tidy_at:
+            tidy_at = time.monotonic() + TIDY_EVERY_SECONDS
+            _try(tidy, shop)
+
+
+def _try(what: Callable[[Workshop], object], shop: Workshop) -> bool:
+    try:
+        return bool(what(shop))
+    except Exception:
+        log.exception("printing failed", what=what.__name__)
+        return False
 
 
 def tidy(shop: Workshop) -> None:
@@ -107,11 +116,12 @@ def _make(shop: Workshop, claimed: Claimed, worker: str) -> None:
 
 
 def _render(shop: Workshop, claimed: Claimed, worker: str) -> bytes:
+    order = Order.parse(claimed.order)
     with shop.database.read() as session:
         found = cards.cards_of_batch(session, shop.keyring, shop.portal_url, claimed.batch_id, shop.clock())
         logo = cards.logo_of(session, session.get_one(Site, claimed.site_id))
     with _encoder(len(found)) as encode:
-        return claimed.order.make(found, logo, _reporter(shop, claimed, worker), encode)
+        return order.make(found, logo, _reporter(shop, claimed, worker), encode)
 
 
 def _reporter(shop: Workshop, claimed: Claimed, worker: str) -> Callable[[int], None]:

@@ -13,6 +13,7 @@ from deploy.printing import Workshop, make_next
 from hotspot.audit import Actor
 from hotspot.database import Database
 from hotspot.keys import Keyring
+from hotspot.place import Site
 from tests.factories import a_place, a_user, some_vouchers
 from tests.vouchers.printing.pages import FACE
 from vouchers.printing import files
@@ -111,6 +112,37 @@ def test_a_print_that_cannot_be_made_is_said_to_have_failed(
         make_next(shop)
     assert now_is(shop, ordered).state is FileState.FAILED
     assert not make_next(shop)
+
+
+def test_a_print_that_cannot_be_read_fails_by_itself_and_the_next_one_is_made(
+    shop: Workshop, ordered: PrintFile, now: datetime
+) -> None:
+    with shop.database.write() as session:
+        session.get_one(PrintFile, ordered.id).order = '{"face": {"of": "a later version"}}'
+        site, batch = session.get_one(Site, ordered.site_id), session.get_one(Batch, ordered.batch_id)
+        files.order_file(session, Actor(ordered.user_id), ordered.user_id, site, batch, ORDER, 30, now)
+    with pytest.raises(KeyError):
+        make_next(shop)
+    assert now_is(shop, ordered).state is FileState.FAILED
+    assert make_next(shop)
+    assert not make_next(shop)
+
+
+def test_old_files_are_thrown_away_though_no_print_succeeds(
+    shop: Workshop, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(_shop: Workshop) -> bool:
+        raise ArithmeticError
+
+    monkeypatch.setattr(printing, "make_next", break_down)
+    monkeypatch.setattr(printing, "tidy", lambda shop: shop.stop.set())
+    worker = threading.Thread(target=printing.work, args=[shop])
+    worker.start()
+    worker.join(5)
+    tidied = shop.stop.is_set()
+    shop.stop.set()
+    worker.join()
+    assert tidied
 
 
 def test_many_codes_are_made_by_processes_beside_this_one(

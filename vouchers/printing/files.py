@@ -70,12 +70,12 @@ class PrintFileBody(Base):
 
 @dataclass(frozen=True)
 class Claimed:
-    """A print to be made."""
+    """A print to be made; its order is not parsed yet: one that cannot be is to fail as that print, not as the claim."""
 
     file_id: int
     batch_id: int
     site_id: int
-    order: Order
+    order: str
 
 
 def order_file(
@@ -123,7 +123,7 @@ def claim(session: Session, worker: str, now: datetime) -> Claimed | None:
         return None
     file.state, file.worker, file.heard_at, file.done = FileState.WORKING, worker, now, 0
     file.tries += 1
-    return Claimed(file.id, file.batch_id, file.site_id, Order.parse(file.order))
+    return Claimed(file.id, file.batch_id, file.site_id, file.order)
 
 
 def report(session: Session, claimed: Claimed, worker: str, done: int, now: datetime) -> bool:

@@ -60,7 +60,7 @@ def test_an_order_survives_its_way_through_the_database(database: Database, orde
     with database.write() as session:
         claimed = files.claim(session, "one", now)
     assert claimed is not None
-    assert claimed.order == ORDER
+    assert Order.parse(claimed.order) == ORDER
     assert (claimed.batch_id, claimed.site_id) == (ordered.batch.id, ordered.site.id)
 
 

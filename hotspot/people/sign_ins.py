@@ -1,5 +1,6 @@
 """Where people are signed in: their browsers, since when, and which of them are new."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -176,9 +177,19 @@ def end(session: Session, user_id: int, public_id: str, now: datetime) -> None:
 
 
 def end_all(session: Session, user_id: int, now: datetime, *, but: int | None = None) -> None:
-    """Sign somebody out everywhere, except in the sign-in `but`."""
+    """Sign somebody out everywhere, and know none of their browsers any more, except in the sign-in `but` and its browser."""
     statement = update(SignIn).where(SignIn.user_id == user_id, SignIn.ended_at.is_(None))
     session.execute((statement if but is None else statement.where(SignIn.id != but)).values(ended_at=now))
+    _forget_browsers(session, user_id, now, session.get(SignIn, but) if but else None)
+
+
+def _forget_browsers(session: Session, user_id: int, now: datetime, but: SignIn | None) -> None:
+    statement = delete(KnownDevice).where(KnownDevice.user_id == user_id)
+    statement = statement.where(KnownDevice.since != but.device_since) if but else statement
+    if session.execute(statement).rowcount:  # type: ignore[attr-defined]
+        # One that is nobody's takes their place: else the next browser would be the account's first, which is no news.
+        nobodys = secrets.token_bytes(HASH_OCTETS)
+        session.add(KnownDevice(user_id=user_id, token_hash=nobodys, since=now, used_at=now))
 
 
 def alerts(session: Session, asker: SignIn) -> list[SignIn]:

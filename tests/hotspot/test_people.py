@@ -199,6 +199,30 @@ def test_only_browsers_known_before_are_told_of_a_new_one_and_may_confirm_it(
         assert sign_ins.alerts(session, mine) == []
 
 
+def test_after_signing_out_everywhere_no_browser_is_known_and_the_next_one_is_news(
+    database: Database, keyring: Keyring
+) -> None:
+    with database.write() as session:
+        user = factories.a_user(session)
+
+        def come(token: str, minute: int) -> sign_ins.SignIn:
+            when = NOON + timedelta(minutes=minute)
+            return sign_ins.start(session, keyring, user, sign_ins.Browser("Firefox", token), when)
+
+        def known() -> list[str]:
+            return [one for one in ("mine", "stolen") if sign_ins.is_known(session, keyring, user.id, one)]
+
+        come("stolen", 0)
+        mine = come("mine", 1)
+        sign_ins.end_all(session, user.id, NOON, but=mine.id)
+        assert known() == ["mine"]
+        assert come("stolen", 2).alert
+        assert [one.started_at for one in sign_ins.alerts(session, mine)] == [NOON + timedelta(minutes=2)]
+        accounts.sign_out(session, COMMAND_LINE, user, NOON + timedelta(minutes=3))
+        assert known() == []
+        assert come("stolen", 4).alert
+
+
 def test_old_sign_ins_and_browsers_are_forgotten(database: Database, keyring: Keyring) -> None:
     with database.write() as session:
         user = factories.a_user(session)

@@ -4,8 +4,11 @@ import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urlsplit
 
 from deploy.webhooks.addresses import Resolver, Rule, is_public, resolve
@@ -41,10 +44,12 @@ class Client:
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         """Post `body` once, to an address that was checked, without following anything."""
-        parts = urlsplit(url)
+        parts, end_at = urlsplit(url), time.monotonic() + self.whole_seconds
         host, port = parts.hostname or "", parts.port or 443
         try:
-            addresses = self.resolve(host, port)
+            addresses = _within(self.whole_seconds, partial(self.resolve, host, port))
+        except TimeoutError:
+            return Outcome(reason="too-slow")
         except (OSError, UnicodeError):
             return Outcome(reason="no-address")
         # One that is not public beside one that is: a name that is up to something.
@@ -52,27 +57,42 @@ class Client:
             return Outcome(reason="not-public")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection = _Connection(host, port, addresses[0], self.context)
-        return self._send(connection, path, headers, body)
+        return _send(connection, path, headers, body, end_at)
 
-    def _send(self, connection: "_Connection", path: str, headers: Mapping[str, str], body: bytes) -> Outcome:
-        end = threading.Timer(self.whole_seconds, connection.cut)
-        end.daemon = True
-        end.start()
+
+def _send(connection: "_Connection", path: str, headers: Mapping[str, str], body: bytes, end_at: float) -> Outcome:
+    end = threading.Timer(end_at - time.monotonic(), connection.cut)
+    end.daemon = True
+    end.start()
+    try:
+        connection.request("POST", path, body, dict(headers))
+        answer = connection.getresponse()
+        answer.read(LARGEST_ANSWER)
+        return Outcome(answer.status)
+    except ssl.SSLError:
+        return Outcome(reason="cut-off" if connection.was_cut else "bad-certificate")
+    except TimeoutError:
+        return Outcome(reason="too-slow")
+    except (OSError, http.client.HTTPException, ValueError, AttributeError):
+        # Cut in the middle, a connection has no socket any more.
+        return Outcome(reason="cut-off" if connection.was_cut else "no-answer")
+    finally:
+        end.cancel()
+        connection.close()
+
+
+def _within(seconds: float, look_up: Callable[[], list[str]]) -> list[str]:
+    """What `look_up` finds; TimeoutError after `seconds`. Nothing can cut a look-up short: it goes on by itself."""
+    found: Future[list[str]] = Future()
+
+    def work() -> None:
         try:
-            connection.request("POST", path, body, dict(headers))
-            answer = connection.getresponse()
-            answer.read(LARGEST_ANSWER)
-            return Outcome(answer.status)
-        except ssl.SSLError:
-            return Outcome(reason="cut-off" if connection.was_cut else "bad-certificate")
-        except TimeoutError:
-            return Outcome(reason="too-slow")
-        except (OSError, http.client.HTTPException, ValueError, AttributeError):
-            # Cut in the middle, a connection has no socket any more.
-            return Outcome(reason="cut-off" if connection.was_cut else "no-answer")
-        finally:
-            end.cancel()
-            connection.close()
+            found.set_result(look_up())
+        except Exception as error:
+            found.set_exception(error)
+
+    threading.Thread(target=work, name="look-up", daemon=True).start()
+    return found.result(seconds)
 
 
 class _Connection(http.client.HTTPSConnection):

@@ -2,12 +2,15 @@
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from queue import Empty, SimpleQueue
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.orm import Session
 
 from deploy.installation import Installation
@@ -20,8 +23,9 @@ from vouchers.stock_alarms import check_stock
 
 LOOK_EVERY_SECONDS = 2.0
 STOCK_EVERY_SECONDS = 60.0
-AT_ONCE = 8
-_A_ROUND = 50
+AT_ONCE = 32
+# So that no customer's receivers, however slow, take all of them.
+AT_ONCE_BY_CUSTOMER = 2
 
 log = structlog.get_logger("webhooks")
 
@@ -32,6 +36,8 @@ class Message:
 
     id: int
     public_id: str
+    webhook_id: int
+    customer_id: int
     url: str
     secret: bytes
     body: str
@@ -48,19 +54,18 @@ def start(installation: Installation, stop: threading.Event) -> None:
 
 
 def run(database: Database, keyring: Keyring, clock: Clock, stop: threading.Event) -> None:
-    """Send until `stop` is set."""
-    client, look_at = Client(), 0.0
+    """Send until `stop` is set; what is on its way then is sent again once its lease is over."""
+    sender, look_at = Sender(database, keyring, Client(), clock), 0.0
     while not stop.is_set():
-        sent = 0
         try:
             if time.monotonic() >= look_at:
                 look_at = time.monotonic() + STOCK_EVERY_SECONDS
                 look_after_stock(database, clock())
-            sent = send_due(database, keyring, client, clock())
+            sender.begin()
+            sender.gather(LOOK_EVERY_SECONDS)
         except Exception as error:
             # Its words may name an address, or what a driver knows.
             log.error("round failed", error=type(error).__name__)
-        if not sent:
             stop.wait(LOOK_EVERY_SECONDS)
 
 
@@ -71,69 +76,108 @@ def look_after_stock(database: Database, now: datetime) -> None:
         forget_old(session, now)
 
 
-def send_due(database: Database, keyring: Keyring, client: Client, now: datetime) -> int:
-    """Send what is due, the oldest of each webhook; returns how many were tried."""
-    with database.read() as session:
-        if not _due(session, now):
-            return 0
-    with database.write() as session:
-        messages = _claim(session, keyring, now)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        outcomes = list(pool.map(lambda one: _try(client, one, now), messages))
-    with database.write() as session:
-        for message, outcome in zip(messages, outcomes, strict=True):
-            _note(session, message, outcome, now)
-    return len(messages)
+class Sender:
+    """Messages on their way, each in a thread of its own: whoever is slow holds up nobody but themselves."""
+
+    def __init__(self, database: Database, keyring: Keyring, client: Client, clock: Clock) -> None:
+        self._database, self._keyring, self._client, self._clock = database, keyring, client, clock
+        self._back: SimpleQueue[tuple[Message, Outcome]] = SimpleQueue()
+        self._away: dict[int, Message] = {}
+
+    @property
+    def away(self) -> Collection[Message]:
+        """What is on its way."""
+        return self._away.values()
+
+    def begin(self) -> int:
+        """Send what is due, the oldest of each webhook that has none on its way; returns how many."""
+        now = self._clock()
+        with self._database.read() as session:
+            if not self._chosen(session, now):
+                return 0
+        with self._database.write() as session:
+            messages = _claim(session, self._keyring, self._chosen(session, now), now)
+        for one in messages:
+            self._away[one.id] = one
+            # Not of a pool, which the end of the process would wait for.
+            threading.Thread(target=self._send, args=(one, now), name="webhook", daemon=True).start()
+        return len(messages)
+
+    def gather(self, seconds: float) -> int:
+        """Note what has become of messages, once anything has, or after `seconds`; returns how many are still on their way."""
+        back: list[tuple[Message, Outcome]] = []
+        with suppress(Empty):
+            back.append(self._back.get(timeout=seconds))
+            while True:
+                back.append(self._back.get_nowait())
+        for message, _outcome in back:
+            del self._away[message.id]
+        if back:
+            with self._database.write() as session:
+                for message, outcome in back:
+                    _note(session, message, outcome, self._clock())
+        return len(self._away)
+
+    def _chosen(self, session: Session, now: datetime) -> list[int]:
+        """What is due and has room beside what is on its way, by id."""
+        by_customer = Counter(one.customer_id for one in self.away)
+        chosen: list[int] = []
+        for delivery_id, customer_id in _due(session, {one.webhook_id for one in self.away}, now):
+            if len(self.away) + len(chosen) < AT_ONCE and by_customer[customer_id] < AT_ONCE_BY_CUSTOMER:
+                by_customer[customer_id] += 1
+                chosen.append(delivery_id)
+        return sorted(chosen)
+
+    def _send(self, message: Message, now: datetime) -> None:
+        """One message that cannot be sent must not lose what became of the others."""
+        outcome = Outcome(reason="no-answer")
+        try:
+            outcome = self._client.post(message.url, _headers(message, now), message.body.encode())
+        except Exception as error:
+            # Its words may name an address.
+            log.error("webhook failed", delivery=message.public_id, error=type(error).__name__)
+        self._back.put((message, outcome))
 
 
-def _due(session: Session, now: datetime) -> list[int]:
+def _due(session: Session, busy: Collection[int], now: datetime) -> Sequence[Row[int, int]]:
+    """The oldest due delivery of each webhook but those that are busy, with its customer; who waits longest comes first."""
     query = (
-        select(func.min(Delivery.id))
+        select(func.min(Delivery.id), Webhook.customer_id)
         .join(Webhook, Webhook.id == Delivery.webhook_id)
-        .where(Delivery.next_try_at <= now, Webhook.retired_at.is_(None))
-        .group_by(Delivery.webhook_id)
+        .where(Delivery.next_try_at <= now, Webhook.retired_at.is_(None), Webhook.id.not_in(busy))
+        .group_by(Delivery.webhook_id, Webhook.customer_id)
         .order_by(func.min(Delivery.next_try_at))
-        .limit(_A_ROUND)
     )
-    return list(session.scalars(query).all())
+    return session.execute(query).all()
 
 
-def _claim(session: Session, keyring: Keyring, now: datetime) -> list[Message]:
+def _claim(session: Session, keyring: Keyring, ids: Sequence[int], now: datetime) -> list[Message]:
     """Race: of several processes that send, the one whose UPDATE finds the row due has it, until the lease ends."""
     claimed = (
         update(Delivery)
-        .where(Delivery.id.in_(sorted(_due(session, now))), Delivery.next_try_at <= now)
+        .where(Delivery.id.in_(ids), Delivery.next_try_at <= now)
         .values(next_try_at=now + LEASE, attempts=Delivery.attempts + 1)
         .returning(Delivery.id)
     )
-    ids = list(session.scalars(claimed))
-    query = select(Delivery, Webhook).join(Webhook, Webhook.id == Delivery.webhook_id).where(Delivery.id.in_(ids))
-    return [
-        Message(one.id, one.public_id, hook.url, keyring.decrypt(Purpose.SECRETS, hook.secret), one.body, one.attempts)
-        for one, hook in session.execute(query).all()
-    ]
+    mine = list(session.scalars(claimed))
+    query = select(Delivery, Webhook).join(Webhook, Webhook.id == Delivery.webhook_id).where(Delivery.id.in_(mine))
+    return [_message(keyring, one, hook) for one, hook in session.execute(query.order_by(Delivery.id)).all()]
 
 
-def _try(client: Client, message: Message, now: datetime) -> Outcome:
-    """One message that cannot be sent must not lose what became of the others."""
-    try:
-        return _send(client, message, now)
-    except Exception as error:
-        # Its words may name an address.
-        log.error("webhook failed", delivery=message.public_id, error=type(error).__name__)
-        return Outcome(reason="no-answer")
+def _message(keyring: Keyring, one: Delivery, hook: Webhook) -> Message:
+    secret = keyring.decrypt(Purpose.SECRETS, hook.secret)
+    return Message(one.id, one.public_id, hook.id, hook.customer_id, hook.url, secret, one.body, one.attempts)
 
 
-def _send(client: Client, message: Message, now: datetime) -> Outcome:
+def _headers(message: Message, now: datetime) -> dict[str, str]:
     stamp = int(now.timestamp())
-    headers = {
+    return {
         "Content-Type": "application/json",
         "User-Agent": "surfpass",
         "webhook-id": message.public_id,
         "webhook-timestamp": str(stamp),
         "webhook-signature": sign(message.secret, message.public_id, stamp, message.body),
     }
-    return client.post(message.url, headers, message.body.encode())
 
 
 def _note(session: Session, message: Message, outcome: Outcome, now: datetime) -> None:

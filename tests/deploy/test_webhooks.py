@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from sqlalchemy import func, select
 
 from deploy.webhooks.addresses import is_public
 from deploy.webhooks.client import LARGEST_ANSWER, Client, Outcome
-from deploy.webhooks.sender import look_after_stock, send_due
+from deploy.webhooks.sender import AT_ONCE, Sender, look_after_stock
 from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.errors import WrongUse
@@ -150,6 +151,15 @@ def a_test_event(database: Database, venue: Told, now: datetime = NOON) -> None:
     """Have a test event told."""
     with database.write() as session:
         tell(session, [venue.made.webhook.id], Event.TEST, {}, now)
+
+
+def send_due(database: Database, keyring: Keyring, client: Client, now: datetime) -> int:
+    """Send what is due, and wait for what becomes of it; how many were tried."""
+    sender = Sender(database, keyring, client, lambda: now)
+    sent = sender.begin()
+    while sent and sender.gather(20):
+        continue
+    return sent
 
 
 @pytest.mark.parametrize(
@@ -291,6 +301,77 @@ def test_a_receiver_that_is_down_holds_up_nobody_else(
 
     assert send_due(database, keyring, Client(resolve, lambda _one: True, receiver.context), NOON) == 2
     assert len(receiver.got) == 1
+
+
+def test_a_receiver_that_never_answers_delays_nobody_else(
+    database: Database, keyring: Keyring, venue: Told, receiver: Receiver
+) -> None:
+    customer, silent, others = venue.place.customer, threading.Event(), 0
+    with database.write() as session:
+        tell(session, [venue.made.webhook.id] * 3, Event.TEST, {}, NOON)
+        for number in range(20):
+            url = f"https://other{number}.example/"
+            hook = add_webhook(session, COMMAND_LINE, keyring, customer, url, NOON).webhook
+            tell(session, [hook.id] * 2, Event.TEST, {}, NOON)
+            if number % 5 == 4:
+                customer = a_place(session, keyring).customer
+
+    class Slow(Client):
+        def post(self, url: str, *_args: object) -> Outcome:
+            nonlocal others
+            if "till" in url:
+                silent.wait(20)
+            else:
+                others += 1
+            return Outcome(200)
+
+    sender, started = Sender(database, keyring, Slow(), lambda: NOON), time.monotonic()
+    while others < 40 and time.monotonic() - started < 10:
+        sender.begin()
+        sender.gather(1)
+    assert (others, time.monotonic() - started < 2) == (40, True)
+    assert (sender.begin(), sender.gather(0.1)) == (0, 1)
+    silent.set()
+    assert sender.gather(5) == 0
+
+
+def test_one_customer_takes_two_connections_and_all_a_bounded_number(
+    database: Database, keyring: Keyring, venue: Told
+) -> None:
+    silent = threading.Event()
+    with database.write() as session:
+        for _ in range(AT_ONCE):
+            customer = a_place(session, keyring).customer
+            for number in range(3):
+                hook = add_webhook(session, COMMAND_LINE, keyring, customer, f"https://a{number}.example/", NOON)
+                tell(session, [hook.webhook.id], Event.TEST, {}, NOON)
+    a_test_event(database, venue)
+
+    class Silent(Client):
+        def post(self, *_args: object) -> Outcome:
+            silent.wait(20)
+            return Outcome(200)
+
+    sender = Sender(database, keyring, Silent(), lambda: NOON)
+    assert (sender.begin(), sender.begin()) == (AT_ONCE, 0)
+    assert max(Counter(one.customer_id for one in sender.away).values()) == 2
+    silent.set()
+    while sender.gather(5):
+        continue
+
+
+def test_looking_up_a_name_counts(receiver: Receiver) -> None:
+    released = threading.Event()
+
+    def look_up(_host: str, _port: int) -> list[str]:
+        released.wait(20)
+        return ["127.0.0.1"]
+
+    client, started = Client(look_up, lambda _one: True, receiver.context, 0.2), time.monotonic()
+    assert client.post(receiver.url, {}, b"").reason == "too-slow"
+    assert time.monotonic() - started < 2
+    released.set()
+    assert receiver.got == []
 
 
 def test_nothing_is_sent_twice_by_two_senders_nor_after_retirement(

@@ -17,6 +17,7 @@ from sessions.desk import by_ids, revoke_vouchers
 from sessions.usage import accounts_by_id, lock_vouchers
 from vouchers.admission import Reason, Refused, limits_of
 from vouchers.issuing import FURTHEST, issue_like
+from vouchers.ledger import note_issued
 from vouchers.passes import Clock
 from vouchers.voucher import Batch, Voucher
 
@@ -50,6 +51,8 @@ def replace_slip(
     bulk.update(session, cast(Table, Voucher.__table__), columns, rows)
     session.expire(new)
     revoke_vouchers(session, actor, site, by_ids([old.id]), now, reason=f"replaced by #{new.serial}")
+    # The till is held last, as everywhere: after the visits that revoking ends.
+    note_issued(session, actor, batch, shared, 1, now, batch.note)
     for one, detail in ((old, f"replaced by {new.serial}"), (new, f"in place of {old.serial}")):
         subject = f"voucher {one.public_id}"
         audit.record(session, actor, "voucher replaced", subject, now, customer_id=site.customer_id, detail=detail)

@@ -7,7 +7,7 @@ until somebody is on it again.
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from hotspot.place import AccessPoint
@@ -20,15 +20,18 @@ _JUST_NOW = timedelta(minutes=2)
 def note_silence(session: Session, now: datetime) -> list[str]:
     """Note which access points have just gone silent, and which no longer are; the names of the former.
 
-    Only rows of access points are written: whoever admits guests meanwhile waits for nothing else.
+    Only rows of access points are held, by id: whoever admits guests meanwhile waits for nothing else.
     """
     taken = exists().where(Visit.access_point_id == AccessPoint.id, is_counted())
-    session.execute(update(AccessPoint).where(AccessPoint.silent_since.is_not(None), taken).values(silent_since=None))
+    lost = _last_heard(session, _lost_just_now(session, now))
+    speaks_again = and_(AccessPoint.silent_since.is_not(None), taken)
+    has_gone = and_(AccessPoint.id.in_(lost), AccessPoint.silent_since.is_(None), ~taken)
+    held = select(AccessPoint).where(or_(speaks_again, has_gone)).order_by(AccessPoint.id)
     names = []
-    for point_id, since in _last_heard(session, _lost_just_now(session, now)).items():
-        quiet = update(AccessPoint).where(AccessPoint.id == point_id, AccessPoint.silent_since.is_(None), ~taken)
-        name = session.scalar(quiet.values(silent_since=since).returning(AccessPoint.name))
-        names += [name] if name else []
+    for point in session.scalars(held.with_for_update(key_share=True), execution_options={"populate_existing": True}):
+        if point.silent_since is None:
+            names.append(point.name)
+        point.silent_since = lost[point.id] if point.silent_since is None else None
     return names
 
 

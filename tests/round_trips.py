@@ -1,9 +1,13 @@
-"""Round trips to PostgreSQL, counted."""
+"""Round trips to PostgreSQL, counted, and the statements that are sent."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from unittest.mock import patch
 
+from sqlalchemy import event
+
+from hotspot.database import Database
 from hotspot.pipeline import Pipeline
 
 
@@ -19,3 +23,16 @@ def counted_trips() -> Iterator[list[int]]:
 
     with patch.object(Pipeline, "_send", note):
         yield counts
+
+
+@contextmanager
+def sent_statements(database: Database) -> Iterator[list[str]]:
+    """The SQL statements that are sent meanwhile."""
+    statements: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(database.engine, "before_cursor_execute", note)

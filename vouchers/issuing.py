@@ -106,14 +106,16 @@ def open_batch(session: Session, actor: Actor, keyring: Keyring, site: Site, ord
 def issue_like(
     session: Session, actor: Actor, keyring: Keyring, old: Voucher, shared: dict[str, object], note: str, now: datetime
 ) -> Batch:
-    """Issue one voucher of the same pass as `old` with the terms and dates `shared`, as a batch of its own."""
+    """Issue one voucher of the same pass as `old` with the terms and dates `shared`, as a batch of its own.
+
+    The sales ledger is the caller's to write: the till is held last.
+    """
     batch = Batch(
         site_id=old.site_id, pass_id=old.pass_id, count=1, issued=0, note=note, issued_by=actor.user_id, issued_at=now
     )
     session.add(batch)
     session.flush()
     _insert(session, keyring, batch, shared, 1)
-    note_issued(session, actor, batch, shared, 1, now, note)
     return batch
 
 

@@ -67,3 +67,14 @@ def test_an_access_point_without_guests_is_not_missed(world: World) -> None:
     world.listen_for(hours=2)
     world.keep_house()
     assert silent_since(world) is None
+
+
+def test_access_points_are_held_by_id_before_any_of_them_is_changed(crowded: World) -> None:
+    crowded.listen_for(minutes=16)
+    with crowded.counted_statements() as sent:
+        crowded.keep_house()
+    held, changed = (
+        next(place for place, one in enumerate(sent) if begins in one)
+        for begins in ("ORDER BY access_point.id", "UPDATE access_point")
+    )
+    assert held < changed

@@ -1,12 +1,12 @@
 """A PoP in small for the tests of visits: guests log in, NAS account, time passes, the house is kept."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from deploy.housekeeper import do_round
@@ -31,6 +31,7 @@ from sessions.visit import CloseCause, Disconnect, Leg, OrderKind, Visit, VisitS
 from tests import factories
 from tests.conftest import NOON
 from tests.factories import Place, revoke
+from tests.round_trips import sent_statements
 from vouchers.admission import Reason, Refused, Usage
 from vouchers.passes import Clock, Pass
 from vouchers.voucher import Voucher
@@ -271,17 +272,9 @@ class World:
         with self.database.read() as session:
             return count_running(session)
 
-    @contextmanager
-    def counted_statements(self) -> Iterator[list[str]]:
+    def counted_statements(self) -> AbstractContextManager[list[str]]:
         """The SQL statements that are sent meanwhile."""
-        statements: list[str] = []
-
-        def note(*arguments: Any) -> None:
-            statements.append(arguments[2])
-
-        event.listen(self.database.engine, "before_cursor_execute", note)
-        yield statements
-        event.remove(self.database.engine, "before_cursor_execute", note)
+        return sent_statements(self.database)
 
 
 def count_running(session: Session) -> int:

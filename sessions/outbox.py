@@ -78,13 +78,15 @@ def _change_limits(session: Session, visits: Collection[tuple[int, int]], now: d
 
 
 def withdraw_disconnects(session: Session, voucher_ids: Collection[int], cause: CloseCause) -> None:
-    """Take back what gateways were to be told of vouchers' visits for a cause, where they were not asked yet."""
+    """Take back what gateways were to be told of vouchers' visits for a cause: nobody asks them, or asks them again.
+
+    Who was cut off by then stays so: what a gateway says of an attempt under way still counts.
+    """
     visits = select(Visit.id).where(Visit.voucher_id.in_(voucher_ids), Visit.runs)
     waits = and_(Disconnect.kind == OrderKind.DISCONNECT, Disconnect.done_at.is_(None), Disconnect.cause == cause)
-    session.execute(
-        delete(Disconnect).where(waits, Disconnect.attempts == 0, Disconnect.visit_id.in_(visits)),
-        execution_options={"synchronize_session": False},
-    )
+    # Race: an attempt may be settled just now, which holds its orders by id, too.
+    held = select(Disconnect.id).where(waits, Disconnect.visit_id.in_(visits)).order_by(Disconnect.id).with_for_update()
+    session.execute(delete(Disconnect).where(Disconnect.id.in_(held)), execution_options={"synchronize_session": False})
 
 
 def has_due(session: Session, now: datetime) -> bool:

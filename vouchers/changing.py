@@ -89,7 +89,7 @@ def change(
 def undo(session: Session, actor: Actor, site: Site, deed: Deed, now: datetime) -> Done:
     """Put back what a deed has changed, in every voucher that has neither been changed nor first used since.
 
-    Refusal once UNDO_LIVES is over, or when it has been undone.
+    A batch is switched back as a whole or not at all. Refusal once UNDO_LIVES is over, or when it has been undone.
     """
     session.refresh(deed, with_for_update=True)
     if deed.undone_at or now - deed.at > UNDO_LIVES:
@@ -102,9 +102,9 @@ def undo(session: Session, actor: Actor, site: Site, deed: Deed, now: datetime) 
     chosen = Voucher.id.in_(select(FormerVoucher.voucher_id).where(FormerVoucher.deed_id == deed.id))
     standing = _hold(session, chosen, site)
     untouched = [one for one in standing if _stands_where_left(one, former[one.id])]
-    if batch is not None and _is_changed(batch, standing, former, deed):
-        # A batch that is off by its own word and on by its vouchers is nothing that anybody could switch again.
-        raise Refusal("changed-since", "Something in this batch was changed since.")
+    if batch is not None and (_is_switched(batch, deed) or len(untouched) < len(standing)):
+        # A batch that is off by its own word and on by some of its vouchers is nothing that anybody could switch again.
+        raise Refusal("changed-since", "Something in this batch was used or changed since.")
     _write(session, [(one, _as_before(one, former[one.id], deed)) for one in untouched])
     subjects = [f"voucher {one.public_id}" for one in untouched]
     if batch is not None:
@@ -117,10 +117,9 @@ def undo(session: Session, actor: Actor, site: Site, deed: Deed, now: datetime) 
     return Done([one.id for one in untouched], len(standing) - len(untouched))
 
 
-def _is_changed(batch: Batch, standing: Sequence[Standing], former: Mapping[int, FormerVoucher], deed: Deed) -> bool:
-    """Whether staff have switched the batch, or changed any of its vouchers, after the deed."""
-    switched = batch.inactive is not (deed.action == Action.SWITCH_OFF)
-    return switched or any(one.changes != former[one.id].changes for one in standing)
+def _is_switched(batch: Batch, deed: Deed) -> bool:
+    """Whether staff have switched the batch after the deed."""
+    return batch.inactive is not (deed.action == Action.SWITCH_OFF)
 
 
 def _as_before(one: Standing, former: FormerVoucher, deed: Deed) -> Mapping[str, object]:

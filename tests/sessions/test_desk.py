@@ -1,5 +1,6 @@
 """What staff do to vouchers: revoking, extending, crediting, switching, freeing, replacing, and undoing it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,11 +30,14 @@ from sessions.desk import (
     switch_off,
     undo,
 )
+from sessions.orders import Answer
+from sessions.outbox import claim, settle
 from sessions.replacing import replace_slip
 from sessions.status import voucher_status
 from sessions.visit import CloseCause, Disconnect, Leg, OrderKind, Visit, VoucherDevice
 from tests.conftest import NOON
 from tests.factories import Place, a_login, a_mac, a_pass, a_place, directory, some_vouchers
+from tests.round_trips import sent_statements
 from vouchers.admission import Reason, Refused
 from vouchers.changing import Done, forget_deeds
 from vouchers.codes import Code
@@ -136,6 +140,20 @@ def test_what_is_revoked_is_back_with_its_code_when_it_is_undone_in_time(desk: D
     assert desk.orders(OrderKind.DISCONNECT) == 0, "nobody was told yet, and nobody is"
     with pytest.raises(Refusal, match="for a minute, and once"):
         desk.undo(done)
+
+
+def test_whom_a_gateway_did_not_cut_off_at_once_is_not_cut_off_after_undoing(desk: Desk) -> None:
+    (used,) = desk.issue()
+    desk.comes(used.code)
+    done = desk.revoke(used)
+    with desk.database.write() as session:
+        (tried,) = claim(session, desk.keyring, directory(session, desk.keyring), desk.now).orders
+    desk.undo(done)
+
+    assert desk.orders(OrderKind.DISCONNECT) == 0
+    with desk.database.write() as session:
+        places, acknowledged = directory(session, desk.keyring), [(tried, Answer.ACKNOWLEDGED)]
+        assert settle(session, desk.keyring, places, acknowledged, desk.now) == 1, "it was too late to spare this one"
 
 
 def test_after_a_minute_nothing_is_undone_and_no_code_is_kept_for_it(desk: Desk) -> None:
@@ -296,16 +314,24 @@ def test_printed_stock_is_refused_until_it_is_switched_on_and_does_not_age_befor
     done = switch(desk, batch_id, on=True)
     with desk.database.read() as session:
         assert session.get_one(Voucher, vouchers[0].id).good_until == desk.now + 365 * DAY
-    assert isinstance(desk.comes(codes[0]), Admitted)
     with pytest.raises(Refusal, match="on already"):
         switch(desk, batch_id, on=True)
 
-    undone = desk.undo(done)
-    assert (list(undone.ids), undone.left) == ([vouchers[1].id], 1)
+    assert len(desk.undo(done).ids) == 2
+    assert desk.comes(codes[0]) == Refused(Reason.INACTIVE)
     with desk.database.read() as session:
-        assert session.get_one(Voucher, vouchers[1].id).inactive
         batch = session.get_one(Batch, batch_id)
         assert (batch.inactive, batch.activated_at) == (True, None)
+
+
+def test_switching_on_is_not_undone_once_a_guest_has_come_but_switched_off(desk: Desk) -> None:
+    batch_id, vouchers, codes = stock(desk)
+    done = switch(desk, batch_id, on=True)
+    assert isinstance(desk.comes(codes[0]), Admitted)
+    with pytest.raises(Refusal, match="used or changed since"):
+        desk.undo(done)
+    assert list(switch(desk, batch_id, on=False).ids) == [one.id for one in vouchers]
+    assert desk.orders(OrderKind.DISCONNECT) == 1
 
 
 def test_switching_is_not_undone_once_staff_have_changed_the_batch_or_its_vouchers(desk: Desk) -> None:
@@ -432,6 +458,17 @@ def test_a_replaced_slip_has_used_what_the_lost_one_had_used(desk: Desk) -> None
 
     assert isinstance(answer, Admitted)
     assert (answer.granted.seconds_left, answer.granted.octets_left) == (1800, 6 * 10**7)
+
+
+def test_replacing_holds_the_till_last(desk: Desk) -> None:
+    (lost,) = desk.issue()
+    desk.comes(lost.code)
+    with sent_statements(desk.database) as sent:
+        replace(desk, lost)
+    tills = [place for place, one in enumerate(sent) if one.startswith("INSERT INTO till")]
+    visits = [place for place, one in enumerate(sent) if re.match(r"SELECT visit\.|INSERT INTO disconnect", one)]
+    assert len(tills) == 2
+    assert max(visits) < min(tills)
 
 
 def test_an_unused_slip_is_replaced_by_its_like(desk: Desk) -> None:

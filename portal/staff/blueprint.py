@@ -17,7 +17,8 @@ from portal.errors import database_is_away
 from portal.headers import allow_manifest, look_again_after
 from portal.languages import COOKIE, STAFF_LANGUAGES, speak_to_staff
 from portal.staff import looks, tablet, text_form
-from portal.staff.routes import ROUTES
+from portal.staff.proof import ask_again
+from portal.staff.routes import PROOF_NEEDED, ROUTES
 from portal.staff.user import StaffUser, load_user, note_seen, signed_in
 
 blueprint = Blueprint("staff", __name__)
@@ -34,6 +35,7 @@ _LANGUAGE_LIFE = 365 * 86400
 for _method, _rule, _right, _view in ROUTES:
     blueprint.add_url_rule(_rule, _view.__name__, _view, methods=[_method])
 RIGHTS_NEEDED = {f"{blueprint.name}.{view.__name__}": right for _method, _rule, right, view in ROUTES}
+_PROOF_NEEDED = {f"{blueprint.name}.{view.__name__}" for view in PROOF_NEEDED}
 
 # What somebody may do who still has to set up a second factor.
 _WITHOUT_FACTOR = {"staff.logout", "staff.new_app", "staff.set_up_app", "staff.new_passkey", "staff.keep_passkey"}
@@ -84,7 +86,7 @@ def take_long_forms(endpoint: str | None, _values: dict[str, Any] | None) -> Non
 
 
 @blueprint.before_request
-def guard() -> AnyResponse | None:
+def guard() -> AnyResponse | tuple[str, int] | None:
     """No form without its token, no page without an account, and none that is beyond its right.
 
     What is beyond somebody's right is not there for them: it is answered before anything is looked up.
@@ -101,15 +103,16 @@ def guard() -> AnyResponse | None:
     return redirect(url_for("staff.login", next=wanted), 303)
 
 
-def _guard_viewer(user: StaffUser, right: Right) -> AnyResponse | None:
+def _guard_viewer(user: StaffUser, right: Right) -> AnyResponse | tuple[str, int] | None:
     if right not in user.rights:
         abort(404)
     note_seen(user, current().clock())
     if user.at_tablet:
         look_again_after(int(TABLET_IDLE.total_seconds()), url_for("staff.tablet"))
         return None
-    setting_up = request.endpoint in _WITHOUT_FACTOR
-    return redirect(url_for("staff.new_app"), 303) if user.lacks_factor and not setting_up else None
+    if user.lacks_factor and request.endpoint not in _WITHOUT_FACTOR:
+        return redirect(url_for("staff.new_app"), 303)
+    return ask_again() if request.endpoint in _PROOF_NEEDED else None
 
 
 @blueprint.context_processor

@@ -1,5 +1,9 @@
 """The own second factor: set up with an app, recovery codes, passkeys."""
 
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from flask import flash, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -9,8 +13,8 @@ from wtforms import PasswordField, StringField
 
 from hotspot.errors import Refusal
 from hotspot.people import User, factors
-from hotspot.people.passkeys import add_passkey, passkeys_of, registration_options, remove_passkey
-from portal import qr
+from hotspot.people.passkeys import Passkey, add_passkey, passkeys_of, registration_options, remove_passkey
+from portal import formats, gate, qr
 from portal.context import current
 from portal.headers import allow_own_scripts
 from portal.languages import link_languages_to
@@ -28,14 +32,29 @@ class AppForm(FlaskForm):
     password = PasswordField(_l("Your password"))
 
 
+@dataclass(frozen=True)
+class PasskeyLine:
+    """A passkey: since when there is it, and when it was last used, if it was."""
+
+    public_id: str
+    name: str
+    since: str
+    used: str
+
+
 def factor() -> str:
     """What there is: app, recovery codes, passkeys."""
-    user = signed_in()
-    with current().database.read() as session:
-        left, passkeys = factors.codes_left(session, user.id), passkeys_of(session, user.id)
-    names = [(one.public_id, one.name) for one in passkeys]
+    portal, user = current(), signed_in()
+    now = portal.clock()
+    with portal.database.read() as database:
+        left, zone = factors.codes_left(database, user.id), gate.home_zone(database, user)
+        passkeys = [_line(one, zone, now) for one in passkeys_of(database, user.id)]
     return render_template(
-        "staff/factor.html", left=left, passkeys=names, can_have_passkeys=challenge.party() is not None
+        "staff/factor.html",
+        left=left,
+        passkeys=passkeys,
+        can_have_passkeys=challenge.party() is not None,
+        has_new_password="new_password" in request.args,
     )
 
 
@@ -126,6 +145,11 @@ def drop_passkey() -> Response:
             remove_passkey(database, user.actor, own, which, portal.clock())
         flash(_("The passkey is gone."), "good")
     return redirect(url_for("staff.factor"), 303)
+
+
+def _line(one: Passkey, zone: ZoneInfo, now: datetime) -> PasskeyLine:
+    used = formats.moment(one.used_at, zone, now) if one.used_at else ""
+    return PasskeyLine(one.public_id, one.name, formats.moment(one.created_at, zone, now), used)
 
 
 def _is_owner_here() -> bool:

@@ -9,6 +9,7 @@ from wtforms import EmailField, PasswordField, StringField
 from hotspot.errors import NotFound, Refusal
 from hotspot.people import User
 from hotspot.people.accounts import accept, find_invited
+from hotspot.people.passkeys import passkeys_of
 from hotspot.people.passwords import hash_new_password
 from portal.context import current
 from portal.staff import wording
@@ -51,13 +52,15 @@ def accept_invitation(token: str) -> Response | tuple[str, int]:
         chosen = hash_new_password(form.password.data or "", about)
         with portal.database.write() as session:
             user = accept(session, portal.keyring, token, name=name, email=email, password_hash=chosen, now=now)
+            has_passkeys = bool(passkeys_of(session, user.id))
     except NotFound:
         return _over()
     except Refusal as refusal:
         field = form[_FIELDS.get(refusal.code, "password")]
         field.errors = [wording.REFUSALS.get(refusal.code, refusal.sentence)]
         return _render(token, form, invited), 400
-    return go_on(user, url_for("staff.desk"))
+    # A new password does nothing to these, and one may be of whoever made it necessary.
+    return go_on(user, url_for("staff.factor", new_password=1) if has_passkeys else url_for("staff.desk"))
 
 
 def _render(token: str, form: InvitationForm, user: User) -> str:

@@ -141,3 +141,6 @@ ROUTES: tuple[tuple[str, str, Right | None, Callable[..., Any]], ...] = (
     ("GET", "/desk/vouchers/<voucher_id>/revoke", Right.CHANGE, vouchers.confirm_revoke),
     ("POST", "/desk/vouchers/<voucher_id>/revoke", Right.CHANGE, vouchers.revoke_voucher),
 )
+
+# What lets others in: a right alone is not enough for these, somebody has to have proved who it is minutes ago.
+PROOF_NEEDED = (people.invite_person, people.step_person, tablet.enrol_tablet, systems.make_key, hooks.make_webhook)

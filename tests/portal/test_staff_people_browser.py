@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
@@ -20,6 +21,7 @@ from hotspot.people.passkeys import Passkey
 from hotspot.people.passwords import hash_new_pin
 from hotspot.settings import Settings
 from portal.app import create_app
+from portal.staff import proof
 from tests.factories import PASSWORD, a_site, a_user
 
 OWNER = "owner@example.org"
@@ -80,7 +82,9 @@ def faults(page: Page) -> list[str]:
     return [found["id"] for found in Axe().run(page).response["violations"]]
 
 
-def test_a_passkey_is_made_and_signs_in_alone(portal_url: str, browser: Browser) -> None:
+def test_a_passkey_is_made_signs_in_alone_and_is_a_proof(
+    portal_url: str, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = browser.new_page(locale="en", reduced_motion="reduce")
     telephone(page)
     page.goto(f"{portal_url}/login")
@@ -113,6 +117,16 @@ def test_a_passkey_is_made_and_signs_in_alone(portal_url: str, browser: Browser)
     assert faults(page) == []
     page.get_by_role("button", name="Sign in with a passkey").click()
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+    # Some time later the passkey is a proof as well, and nothing has to be filled in again.
+    monkeypatch.setattr(proof, "FRESH", timedelta())
+    page.goto(f"{portal_url}/desk/people")
+    page.get_by_label("Name", exact=True).fill("Ali")
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_role("heading", name="Is it still you?")).to_be_visible()
+    assert faults(page) == []
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("heading", name="A link for Ali")).to_be_visible()
 
 
 def test_an_answer_works_once(portal_url: str, browser: Browser, database: Database) -> None:

@@ -3,11 +3,8 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import structlog
 
@@ -16,18 +13,13 @@ from hotspot.clock import Clock
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.place import Site
-from vouchers.printing import cards, files, printers, qr
+from vouchers.printing import cards, files, printers
 from vouchers.printing.files import Claimed
 from vouchers.printing.orders import Order
-from vouchers.printing.qr import Qr
 
 LOOK_EVERY_SECONDS = 1.0
 TIDY_EVERY_SECONDS = 60.0
 _REPORT_EVERY_SECONDS = 0.7
-# From here on it pays to start another process.
-_MANY = 1000
-_PROCESSES = 2
-_CHUNK = 100
 
 log = structlog.get_logger("printing")
 
@@ -105,11 +97,7 @@ def _make(shop: Workshop, claimed: Claimed, worker: str) -> None:
         return
     except Exception:
         with shop.database.write() as session:
-            # The processes beside us are told to stop when we are, and fail.
-            if shop.stop.is_set():
-                files.give_back(session, claimed, worker)
-            else:
-                files.fail(session, claimed, worker, shop.clock())
+            files.fail(session, claimed, worker, shop.clock())
         raise
     with shop.database.write() as session:
         files.finish(session, shop.keyring, claimed, worker, body, shop.clock())
@@ -120,8 +108,7 @@ def _render(shop: Workshop, claimed: Claimed, worker: str) -> bytes:
     with shop.database.read() as session:
         found = cards.cards_of_batch(session, shop.keyring, shop.portal_url, claimed.batch_id, shop.clock())
         logo = cards.logo_of(session, session.get_one(Site, claimed.site_id))
-    with _encoder(len(found)) as encode:
-        return order.make(found, logo, _reporter(shop, claimed, worker), encode)
+    return order.make(found, logo, _reporter(shop, claimed, worker))
 
 
 def _reporter(shop: Workshop, claimed: Claimed, worker: str) -> Callable[[int], None]:
@@ -140,17 +127,3 @@ def _reporter(shop: Workshop, claimed: Claimed, worker: str) -> Callable[[int], 
         due = time.monotonic() + _REPORT_EVERY_SECONDS
 
     return report
-
-
-@contextmanager
-def _encoder(count: int) -> Iterator[Callable[[Iterable[str]], Iterable[Qr]]]:
-    """What makes QR codes, which take most of the time of a large print: by two processes where there are many."""
-    if count < _MANY:
-        yield qr.encode_all
-        return
-    # Not forked: this process has threads and database connections.
-    pool = ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn"))
-    try:
-        yield lambda texts: pool.map(qr.encode, texts, chunksize=_CHUNK)
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -145,15 +145,6 @@ def test_old_files_are_thrown_away_though_no_print_succeeds(
     assert tidied
 
 
-def test_many_codes_are_made_by_processes_beside_this_one(
-    shop: Workshop, ordered: PrintFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(printing, "_MANY", 20)
-    monkeypatch.setattr(printing, "_CHUNK", 7)
-    assert make_next(shop)
-    assert now_is(shop, ordered).state is FileState.DONE
-
-
 def test_old_files_are_thrown_away(shop: Workshop, ordered: PrintFile, now: datetime) -> None:
     make_next(shop)
     printing.tidy(replace(shop, clock=lambda: now + 2 * files.FILES_LIVE))

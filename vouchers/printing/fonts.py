@@ -39,6 +39,11 @@ def characters(face: Typeface) -> frozenset[int]:
         return frozenset(font.getBestCmap())
 
 
+@cache
+def _set_by_any() -> frozenset[int]:
+    return characters(Typeface.PLAIN) | characters(Typeface.ARABIC)
+
+
 def is_simple(text: str) -> bool:
     """Whether the plain typeface has it all, which is set letter by letter."""
     return characters(Typeface.PLAIN).issuperset(map(ord, text))
@@ -49,7 +54,7 @@ def printable(text: str, known: frozenset[int] | None = None) -> str:
 
     `known` are the characters that can be, by default those of all typefaces.
     """
-    known = known or characters(Typeface.PLAIN) | characters(Typeface.ARABIC)
+    known = known or _set_by_any()
     result = ""
     for character in " ".join(text.split()):
         if unicodedata.category(character).startswith("C") and character not in _JOINERS:

@@ -9,7 +9,6 @@ from hotspot.colours import Colour
 from vouchers.printing import sheets, sign
 from vouchers.printing.card import Card, Face, Words
 from vouchers.printing.paper import Sheet, Stock
-from vouchers.printing.qr import Qr, encode_all
 from vouchers.printing.sheets import Style
 
 
@@ -46,13 +45,12 @@ class Order:
         cards: Sequence[Card],
         logo: bytes | None,
         progress: Callable[[int], None] = lambda _done: None,
-        encode: Callable[[Iterable[str]], Iterable[Qr]] = encode_all,
     ) -> bytes:
         """The PDF; `progress` is told how many cards are done, and what it raises ends the work."""
         face = replace(self.face, logo=logo)
         if self.output is Output.TENTS:
             return sign.render_tents(face, cards, self.style, progress)
-        return sheets.render(face, cards, self.sheet, self.style, progress, encode)
+        return sheets.render(face, cards, self.sheet, self.style, progress)
 
 
 def face_values(face: Face) -> dict[str, object]:

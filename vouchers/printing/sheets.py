@@ -1,6 +1,6 @@
 """Sheets of voucher cards as PDF."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from hotspot.colours import BLACK, Colour
@@ -8,7 +8,6 @@ from vouchers.printing import qr
 from vouchers.printing.canvas import Box, Canvas, Type
 from vouchers.printing.card import Card, Face
 from vouchers.printing.paper import A4, Sheet
-from vouchers.printing.qr import Qr
 
 # Above this a card has room for both languages side by side with all they say, and for a logo.
 _ROOMY = 44.0
@@ -66,22 +65,20 @@ def render(
     sheet: Sheet,
     style: Style,
     progress: Callable[[int], None] = lambda _done: None,
-    encode_all: Callable[[Iterable[str]], Iterable[Qr]] = qr.encode_all,
 ) -> bytes:
     """A PDF of the cards. `progress` is told how many are done, a sheet at a time; what it raises ends the work."""
     stock, face = sheet.stock, style.dress(face)
     layout = CardLayout.of(stock.width, stock.height, wifi_code=style.wifi_code)
     page, common = -1, b""
     with Canvas(A4, f"{face.site}: {face.name}") as canvas:
-        codes = encode_all([card.address for card in cards])
-        for done, (card, code, (on, x, y)) in enumerate(zip(cards, codes, sheet.places(len(cards)), strict=True)):
+        for done, (card, (on, x, y)) in enumerate(zip(cards, sheet.places(len(cards)), strict=True)):
             if on != page:
                 page = on
                 canvas.add_page()
                 progress(done)
                 common = common or canvas.record(lambda: _draw_common(canvas, face, layout, sheet))
             canvas.replay(common, x, y)
-            _draw_own(canvas, card, code, layout, x, y)
+            _draw_own(canvas, card, layout, x, y)
         if not cards:
             canvas.add_page()
         return canvas.output()
@@ -141,10 +138,10 @@ def _draw_words(canvas: Canvas, face: Face, box: Box, *, roomy: bool) -> None:
             canvas.paragraph(one.how, rest, how)
 
 
-def _draw_own(canvas: Canvas, card: Card, picture: Qr, layout: CardLayout, x: float, y: float) -> None:
+def _draw_own(canvas: Canvas, card: Card, layout: CardLayout, x: float, y: float) -> None:
     """What only this card has."""
     code, foot, side = layout.code, layout.foot, layout.code_qr
-    canvas.qr(picture, Box(x + side.x, y + side.y, side.width, side.height))
+    canvas.qr(qr.encode(card.address), Box(x + side.x, y + side.y, side.width, side.height))
     place = Box(x + code.x + 1.0, y + code.y + code.height / 2 - 2.75, code.width - 2.0, code.height)
     canvas.write(card.code, place, Type(13.0, least=8.0, code=True, centred=True))
     serial = Box(x + foot.x + foot.width - 18.0, y + foot.y, 18.0, foot.height)

@@ -10,7 +10,7 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hotspot.clock import Clock, utc_now
-from hotspot.database import Database
+from hotspot.database import Database, new_public_id
 from hotspot.keys import Keyring, Purpose
 from hotspot.settings import Settings
 from portal import (
@@ -107,6 +107,7 @@ def _configure(app: Flask, settings: Settings, keyring: Keyring) -> None:
     )
     app.add_template_filter(sample_unbroken)
     app.add_template_global(legal.links, "legal_links")
+    app.add_template_global(new_public_id, "once_key")
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if hops := settings.trusted_proxies:

@@ -46,11 +46,15 @@ Change = Callable[[Standing], Mapping[str, object] | None]
 
 @dataclass(frozen=True)
 class Done:
-    """What a change has come to: the vouchers that were changed, how many were left as they are, and what undoes it."""
+    """What a change has come to: the vouchers that were changed, how many were left as they are, and what undoes it.
+
+    `again`: it was done before, by the same request; then `ids` only tells how many there were.
+    """
 
     ids: Sequence[int]
     left: int = 0
     deed: Deed | None = None
+    again: bool = False
 
 
 def change(

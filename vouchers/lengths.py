@@ -23,9 +23,14 @@ def longer(by: timedelta, now: datetime) -> Change:
 
 
 def credited(by: timedelta, now: datetime) -> Change:
-    """More time to what time runs away from; minutes online have not run."""
+    """More time to what time runs away from; minutes online have not run, even where an end beside them came nearer."""
     extend = longer(by, now)
-    return lambda one: None if one.clock is Clock.ONLINE and one.ends_at is None else extend(one)
+
+    def new(one: Standing) -> Mapping[str, object] | None:
+        ends = {name: value for name, value in (extend(one) or {}).items() if name != "minutes"}
+        return ends or None
+
+    return new
 
 
 def _longer(one: Standing, by: timedelta, now: datetime) -> Mapping[str, object] | None:

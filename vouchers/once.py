@@ -5,20 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, select, update
+from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot.bulk import upsert
 from hotspot.database import Base, BigId
 from hotspot.errors import Refusal, WrongUse
 from hotspot.place import Site
+from vouchers.changing import Done
+from vouchers.deeds import Deed
 from vouchers.voucher import Batch
 
 LONGEST_KEY = 255
 
 
 class IssueRequest(Base):
-    """A request that has issued a batch: its key at a site, and a digest of what it asked for."""
+    """A request that has issued a batch, or changed vouchers: its key at a site, and a digest of what it asked for.
+
+    `deed` is the public id of what undoes the change: that row is gone after a minute.
+    """
 
     __tablename__ = "issue_request"
     __table_args__ = (UniqueConstraint("site_id", "key"),)
@@ -28,6 +33,8 @@ class IssueRequest(Base):
     key: Mapped[str] = mapped_column(String(64))
     asked: Mapped[str] = mapped_column(String(64))
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batch.id"))
+    changed: Mapped[int | None] = mapped_column(Integer)
+    deed: Mapped[str | None] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 
@@ -46,25 +53,41 @@ def once(session: Session, site: Site, key: str, asked: object, make: Callable[[
     for a key that is empty or longer than LONGEST_KEY characters. When `make` raises, the caller's transaction takes the key
     back.
     """
+    request, again = _request(session, site, key, asked, now)
+    if again:
+        return Once(session.get_one(Batch, request.batch_id), again=True)
+    batch = make()
+    request.batch_id = batch.id
+    return Once(batch, again=False)
+
+
+def change_once(session: Session, site: Site, key: str, asked: object, act: Callable[[], Done], now: datetime) -> Done:
+    """Do something to vouchers unless a request with this key has done it before; refusals as for `once`.
+
+    The second time it tells how many were changed then, and what undoes it, for that minute.
+    """
+    request, again = _request(session, site, key, asked, now)
+    if again:
+        deed = session.scalar(select(Deed).where(Deed.public_id == request.deed, Deed.undone_at.is_(None)))
+        return Done(range(request.changed or 0), deed=deed, again=True)
+    done = act()
+    request.changed, request.deed = len(done.ids), done.deed.public_id if done.deed else None
+    return done
+
+
+def _request(session: Session, site: Site, key: str, asked: object, now: datetime) -> tuple[IssueRequest, bool]:
+    """The request with a key, and whether it was made before."""
     if not 1 <= len(key) <= LONGEST_KEY:
         raise WrongUse("bad-key", f"A key has 1 to {LONGEST_KEY} characters.")
     hashed, digest = _digest(key), _digest(repr(asked))
     fresh = upsert(session, IssueRequest).values(site_id=site.id, key=hashed, asked=digest, created_at=now)
-    # Race: of two at once the second waits here until the first has made its batch, or has failed.
+    # Race: of two at once the second waits here until the first has done its work, or has failed.
     number = session.scalar(fresh.on_conflict_do_nothing().returning(IssueRequest.id))
-    if number is None:
-        return _made_before(session, site, hashed, digest)
-    batch = make()
-    session.execute(update(IssueRequest).where(IssueRequest.id == number).values(batch_id=batch.id))
-    return Once(batch, again=False)
-
-
-def _made_before(session: Session, site: Site, key: str, digest: str) -> Once:
-    before = select(IssueRequest.asked, Batch).join(Batch, Batch.id == IssueRequest.batch_id)
-    asked, batch = session.execute(before.where(IssueRequest.site_id == site.id, IssueRequest.key == key)).one()
-    if asked != digest:
+    mine = select(IssueRequest).where(IssueRequest.site_id == site.id, IssueRequest.key == hashed)
+    request = session.scalars(mine).one()
+    if request.asked != digest:
         raise Refusal("key-used", "This key was used for another request already.")
-    return Once(batch, again=True)
+    return request, number is None
 
 
 def forget_requests(session: Session, created_before: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -26,12 +27,13 @@ from sessions.desk import (
 )
 from vouchers.changing import Done
 from vouchers.deeds import UNDO_LIVES, Deed
+from vouchers.once import change_once
 from vouchers.switching import switch_on
 from vouchers.voucher import Batch, Voucher
 
 
 def change_voucher(call: Call, voucher_id: str, body: VoucherChange) -> models.Change:
-    """Change one thing of a voucher, so that there is one thing to undo."""
+    """Change one thing of a voucher, so that there is one thing to undo; a request that is repeated changes nothing more."""
     told = body.model_dump(exclude_none=True)
     if len(told) != 1:
         raise WrongUse("one-change", "Name one thing to change.")
@@ -46,7 +48,11 @@ def change_voucher(call: Call, voucher_id: str, body: VoucherChange) -> models.C
             return set_good_until(session, actor, site, chosen, body.good_until, call.now)
         return note_vouchers(session, actor, site, chosen, body.note or "", call.now)
 
-    return _change_voucher(call, voucher_id, act)
+    def act_once(session: Session, site: Site, voucher: Voucher) -> Done:
+        asked = ("change", voucher_id, told)
+        return change_once(session, site, call.once_key, asked, partial(act, session, site, voucher), call.now)
+
+    return _change_voucher(call, voucher_id, act_once)
 
 
 def revoke_voucher(call: Call, voucher_id: str) -> models.Change:

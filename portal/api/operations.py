@@ -80,7 +80,7 @@ OPERATIONS = (
     Operation(
         "PATCH", "/vouchers/<voucher_id>", Scope.VOUCHERS_CHANGE, changing.change_voucher,
         "Extend a voucher, write a note on it, or change until when it may be used first", models.Change,
-        body=models.VoucherChange, refuses=True,
+        body=models.VoucherChange, once=True, refuses=True,
     ),
     Operation(
         "POST", "/vouchers/<voucher_id>/revoke", Scope.VOUCHERS_CHANGE, changing.revoke_voucher,

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from hashlib import sha256
 
 from flask import abort, flash, redirect, request, url_for
 from flask_babel import gettext as _
@@ -34,6 +36,7 @@ from sessions.desk import (
 from vouchers.changing import Done
 from vouchers.deeds import Deed
 from vouchers.ledger import sell
+from vouchers.once import change_once
 from vouchers.voucher import Batch, Voucher
 
 _UNITS = {"minutes": timedelta(minutes=1), "hours": timedelta(hours=1), "days": timedelta(days=1)}
@@ -64,7 +67,8 @@ def change_vouchers(site_id: str) -> Response:
             site = gate.find(session, user, Site, site_id)
             chosen, ids = _chosen(session, site)
             record = portal.directory(session).sites[site.id]
-            done = act(_Wish(session, Actor(user.id), site, record, chosen, ids, portal.clock()))
+            wish = _Wish(session, Actor(user.id), site, record, chosen, ids, portal.clock())
+            done = _once(session, site, partial(act, wish), wish.now)
             deed = done.deed.public_id if done.deed else None
     except Refusal as refusal:
         flash(wording.refusal_words(refusal), "bad")
@@ -81,13 +85,22 @@ def credit(site_id: str) -> Response:
         with portal.database.write() as session:
             site, now = gate.find(session, user, Site, site_id), portal.clock()
             since = now - timedelta(hours=_whole("ended", 0, 720)) if request.form.get("ended") else None
-            done = credit_outage(session, Actor(user.id), site, timedelta(hours=_whole("hours", 1, 720)), now, since)
+            by = timedelta(hours=_whole("hours", 1, 720))
+            done = _once(session, site, partial(credit_outage, session, Actor(user.id), site, by, now, since), now)
             deed = done.deed.public_id if done.deed else None
     except Refusal as refusal:
         flash(wording.refusal_words(refusal), "bad")
     else:
         _say(done)
     return redirect(url_for("staff.site", site_id=site_id, done=deed), 303)
+
+
+def _once(session: Session, site: Site, act: Callable[[], Done], now: datetime) -> Done:
+    """Do it unless the very same form was sent before: each that is shown has a key of its own."""
+    asked = sorted((name, value) for name, value in request.form.items(multi=True) if name != "csrf_token")
+    # A form that is gone back to, and filled in otherwise, is another one.
+    key = sha256(repr(asked).encode()).hexdigest() if request.form.get("once") else ""
+    return change_once(session, site, key, asked, act, now)
 
 
 def undo_deed(deed_id: str) -> Response:
@@ -181,6 +194,8 @@ def _whole(name: str, least: int, most: int) -> int:
 
 
 def _say(done: Done) -> None:
+    if done.again:
+        flash(_("The form was sent twice; it was done once."), "warn")
     if done.ids:
         flash(ngettext("Done for %(num)s voucher.", "Done for %(num)s vouchers.", len(done.ids)), "good")
     else:

@@ -111,16 +111,16 @@ def test_no_clear_code_is_left_anywhere_after_first_use(
         walk.get(f"/desk/vouchers/{voucher}")
         walk.get(batch)
         if number == 0:
-            walk.post(f"{walk.site}/change", act="extend", voucher=voucher, amount="1", unit="hours")
+            walk.post(f"{walk.site}/change", act="extend", voucher=voucher, amount="1", unit="hours", once="1")
         elif number == 1:
-            walk.post(f"{walk.site}/change", act="revoke", voucher=voucher)
+            walk.post(f"{walk.site}/change", act="revoke", voucher=voucher, once="1")
         else:
             slip = walk.post(f"/desk/vouchers/{voucher}/replace")
             codes.append(CODE.findall(walk.get(slip))[0])
             used(codes[-1])
     # One that was never used, and revoked: its code goes with the minute in which that can be undone.
     batch, voucher, code = walk.issue("never used")
-    walk.post(f"{walk.site}/change", act="revoke", voucher=voucher)
+    walk.post(f"{walk.site}/change", act="revoke", voucher=voucher, once="1")
     codes.append(code)
     clock.pass_by(minutes=2)
     with database.write() as session:

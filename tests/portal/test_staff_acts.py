@@ -51,9 +51,8 @@ class Venue:
     def do(self, act: str, *issued: Issued, **filled: str) -> TestResponse:
         """Tick vouchers in the list and press a button."""
         page = self.staff.get(self.list)
-        token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
-        assert token
-        data = {"csrf_token": token[1], "act": act, "voucher": [one.voucher.public_id for one in issued], **filled}
+        hidden = dict(re.findall(r'name="(csrf_token|once)" value="([^"]+)"', page.text))
+        data = {**hidden, "act": act, "voucher": [one.voucher.public_id for one in issued], **filled}
         return self.staff.client.post(self.change, data=data, headers={"Accept-Language": "en"})
 
     def undo(self, answer: TestResponse) -> str:
@@ -93,6 +92,22 @@ def test_the_ticked_vouchers_get_more_time_and_lose_it_again_when_it_is_undone(v
     less = venue.do("extend", venue.unused, amount="1", unit="days", less="1")
     assert venue.voucher(venue.unused).minutes == 1
     assert venue.staff.get(less.location).text.count("/desk/deeds/") == 1
+
+
+def test_a_form_that_is_sent_twice_counts_once(venue: Venue, now: datetime) -> None:
+    for _time in range(2):
+        answer = venue.do("extend", venue.used, amount="2", unit="hours", once="k")
+    assert "sent twice; it was done once. Done for 1 voucher." in words_of(venue.staff.get(answer.location))
+    assert venue.voucher(venue.used).ends_at == now + timedelta(hours=26)
+    assert "Undone for 1 voucher" in venue.undo(answer)
+    venue.do("extend", venue.used, amount="1", unit="hours", once="k")
+    assert venue.voucher(venue.used).ends_at == now + timedelta(hours=25), "gone back to and filled in anew"
+    site = f"/desk/sites/{venue.place.site.public_id}"
+    for _time in range(2):
+        venue.staff.submit(venue.staff.get(site), f"{site}/credit", hours="3", once="c")
+    assert venue.voucher(venue.used).ends_at == now + timedelta(hours=28)
+    venue.do("extend", venue.used, amount="1", unit="hours", once="")
+    assert venue.voucher(venue.used).changes == 4
 
 
 def test_after_a_minute_nothing_is_offered_to_be_undone(venue: Venue, clock: MovableClock) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from hotspot.database import Database
+from hotspot.database import Database, new_public_id
 from tests.portal.api.conftest import Venue, told
 from tests.portal.api.test_issuing import issue
 from tests.portal.conftest import MovableClock
@@ -13,9 +13,10 @@ from vouchers.stock_alarms import StockAlarm
 from vouchers.voucher import Voucher
 
 
-def change(venue: Venue, status: int = 200, **body: Any) -> Any:
+def change(venue: Venue, status: int = 200, key: str = "", **body: Any) -> Any:
     """Change the venue's first voucher."""
-    answer = venue.till.ask("PATCH", f"/vouchers/{venue.vouchers[0].voucher.public_id}", body)
+    path = f"/vouchers/{venue.vouchers[0].voucher.public_id}"
+    answer = venue.till.ask("PATCH", path, body, Idempotency_Key=key or new_public_id())
     assert answer.status_code == status, answer.text
     return told(answer)
 
@@ -28,6 +29,16 @@ def test_a_voucher_is_noted_extended_and_given_another_day(venue: Venue, databas
         assert one.minutes == 1500
     moved = change(venue, good_until="2026-07-01T14:00:00+02:00")["vouchers"][0]
     assert moved["good_until"] == "2026-07-01T12:00:00Z"
+
+
+def test_a_request_that_is_repeated_extends_once_and_may_still_be_undone(venue: Venue, clock: MovableClock) -> None:
+    first, again = (change(venue, key="k", extend_minutes=60) for _time in range(2))
+    assert first == again
+    assert change(venue, 422, key="k", extend_minutes=61)["code"] == "key-used"
+    clock.pass_by(seconds=90)
+    assert venue.till.post(f"/changes/{again['change_id']}/undo", status=409)["code"] == "too-late"
+    path = f"/vouchers/{venue.vouchers[0].voucher.public_id}"
+    assert told(venue.till.ask("PATCH", path, {"note": "a"}))["code"] == "no-idempotency-key"
 
 
 def test_a_change_that_makes_no_sense_is_refused(venue: Venue) -> None:

@@ -76,6 +76,10 @@ class Limit(enum.Enum):
     # Asked again of somebody who is signed in already.
     OWN_PASSWORD = _Bound(5, timedelta(minutes=15))
     API_REQUESTS_BY_KEY = _Bound(600, timedelta(minutes=1))
+    # How many is for the settings to say; this is what they say by default.
+    VOUCHERS_BY_KEY = _Bound(20_000, timedelta(hours=1))
+    # Tests, and what is sent once more, of one webhook.
+    MESSAGES_BY_HAND = _Bound(20, timedelta(minutes=10))
 
     @property
     def allowed(self) -> int:

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     radius_acct_port: int = Field(1813, ge=1, le=65535, description="UDP port of accounting.")
     radius_workers: int = Field(0, ge=0, le=64, description="RADIUS worker processes; 0 follows database and cores.")
     interim_seconds: int = Field(300, ge=60, le=3600, description="Acct-Interim-Interval asked of a NAS, in seconds.")
+    api_vouchers_per_hour: int = Field(
+        20_000, ge=1, description="Vouchers that each key of the API may issue within an hour."
+    )
     metrics_bind: str = Field("127.0.0.1:9464", description="host:port Prometheus asks for metrics; empty: none.")
     demo_ap_bind: str = Field("127.0.0.1:3990", description="host:port of the demo's software access point.")
     operator_name: str = Field("Hotspot operator", description="Provider named on the portal page.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text, delete, func, select, text
+from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text, delete, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot import audit
@@ -22,6 +22,9 @@ from hotspot.place import Customer, Site
 
 LONGEST_URL = 500
 MOST_WEBHOOKS = 10
+# Of one webhook. What comes then is not told, rather than what waits forgotten: a receiver that comes back has all up to a moment
+# that it can be told, and nobody can push out of the queue what it has to know.
+MOST_WAITING = 1000
 KEPT = timedelta(days=30)
 SHOWN = 100
 # After the first try at once: three days in all, but for half an hour.
@@ -52,6 +55,8 @@ class Webhook(Identified, Base):
     created_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
+    # When something was last not told, because too much waited.
+    lost_at: Mapped[datetime | None]
 
     @property
     def host(self) -> str:
@@ -65,6 +70,8 @@ class Delivery(Identified, Base):
     __tablename__ = "webhook_delivery"
     __table_args__ = (
         Index("ix_webhook_delivery_due", "next_try_at", sqlite_where=text("next_try_at IS NOT NULL"),
+              postgresql_where=text("next_try_at IS NOT NULL")),
+        Index("ix_webhook_delivery_waiting", "webhook_id", sqlite_where=text("next_try_at IS NOT NULL"),
               postgresql_where=text("next_try_at IS NOT NULL")),
         Index("ix_webhook_delivery_webhook_id_id", "webhook_id", "id"),
     )  # fmt: skip
@@ -126,6 +133,8 @@ def retire_webhook(session: Session, actor: Actor, webhook: Webhook, now: dateti
     if webhook.retired_at:
         raise Refusal("webhook-retired", "This webhook has been retired already.")
     webhook.retired_at = now
+    waiting = Delivery.webhook_id == webhook.id, Delivery.next_try_at.is_not(None)
+    session.execute(update(Delivery).where(*waiting).values(next_try_at=None))
     _record(session, actor, "webhook retired", webhook, now)
 
 
@@ -135,25 +144,31 @@ def webhooks_of(session: Session, customer_ids: Collection[int]) -> list[Webhook
     return list(session.scalars(query.order_by(Webhook.id.desc()).limit(1000)))
 
 
-def listeners(session: Session, site_id: int) -> list[tuple[int, str]]:
-    """Who is told what happens at a site: the webhooks' ids, with the site's public id."""
-    query = (
-        select(Webhook.id, Site.public_id)
-        .join(Site, Site.customer_id == Webhook.customer_id)
-        .where(Site.id == site_id, Webhook.retired_at.is_(None))
-    )
-    return [(row[0], row[1]) for row in session.execute(query)]
+def listeners(session: Session, site_id: int) -> list[int]:
+    """Who is told what happens at a site: the webhooks' ids."""
+    of_customer = select(Webhook.id).join(Site, Site.customer_id == Webhook.customer_id).where(Site.id == site_id)
+    return list(session.scalars(of_customer.where(Webhook.retired_at.is_(None))))
 
 
 def tell(
     session: Session, webhook_ids: Collection[int], event: Event, data: Mapping[str, object], now: datetime
 ) -> None:
-    """Have something told, in the transaction of the change that it is about."""
+    """Have something told, in the transaction of the change that it is about; not where MOST_WAITING wait already.
+
+    Race: of several who tell at once, each may add one more.
+    """
+    if not webhook_ids:
+        return
+    waiting = select(Delivery.webhook_id).where(Delivery.webhook_id.in_(webhook_ids), Delivery.next_try_at.is_not(None))
+    full = set(session.scalars(waiting.group_by(Delivery.webhook_id).having(func.count() >= MOST_WAITING)))
+    if full:
+        session.execute(update(Webhook).where(Webhook.id.in_(full)).values(lost_at=now))
     stamp = now.isoformat(timespec="seconds").replace("+00:00", "Z")
     body = json.dumps({"type": event.value, "timestamp": stamp, "data": data}, separators=(",", ":"))
     session.add_all(
         Delivery(webhook_id=one, event=event.value, body=body, created_at=now, next_try_at=now, attempts=0, outcome="")
         for one in webhook_ids
+        if one not in full
     )
 
 
@@ -175,8 +190,9 @@ def log_of(session: Session, webhook_ids: Collection[int]) -> list[Delivery]:
 
 
 def forget_old(session: Session, now: datetime) -> None:
-    """Forget deliveries of long ago."""
+    """Forget deliveries of long ago, and that some were lost then."""
     session.execute(delete(Delivery).where(Delivery.created_at < now - KEPT))
+    session.execute(update(Webhook).where(Webhook.lost_at < now - KEPT).values(lost_at=None))
 
 
 def sign(secret: bytes, message_id: str, timestamp: int, body: str) -> str:

@@ -79,6 +79,7 @@ def _levels(session: Session, now: datetime) -> list[tuple[StockAlarm, int, str]
 
 
 def _tell(session: Session, alarm: StockAlarm, left: int, name: str, now: datetime) -> None:
-    for webhook_id, site_id in listeners(session, alarm.site_id):
-        data = {"site_id": site_id, "name": name, "threshold": alarm.threshold, "left": left}
-        tell(session, [webhook_id], Event.STOCK_LOW, data, now)
+    if told := listeners(session, alarm.site_id):
+        site = session.get_one(Site, alarm.site_id)
+        data = {"site_id": site.public_id, "name": name, "threshold": alarm.threshold, "left": left}
+        tell(session, told, Event.STOCK_LOW, data, now)

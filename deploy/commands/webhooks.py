@@ -42,7 +42,7 @@ def list_(installation: Installation, customer_name: str, form: str) -> None:
     with installation.read() as work:
         customer = find_customer(work.session, customer_name)
         rows = [_show(one) for one in webhooks_of(work.session, [customer.id])]
-    print_many(("id", "url", "created_at"), rows, form)
+    print_many(("id", "url", "created_at", "lost_at"), rows, form)
 
 
 @webhook.command("retire")
@@ -98,7 +98,7 @@ def _find(work: Work, webhook_id: str) -> Webhook:
 
 
 def _show(one: Webhook) -> Shown:
-    return {"id": one.public_id, "url": one.url, "created_at": one.created_at}
+    return {"id": one.public_id, "url": one.url, "created_at": one.created_at, "lost_at": one.lost_at}
 
 
 def _show_delivery(one: Delivery) -> Shown:

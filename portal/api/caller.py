@@ -1,18 +1,19 @@
 """Who calls: the key behind a request, and how often it has called."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from flask import request
+from sqlalchemy.orm import Session
 
 from hotspot import limits
 from hotspot.api_keys import ApiKey, Scope, find_key, note_use
 from hotspot.audit import Actor
+from hotspot.errors import WrongUse
 from hotspot.limits import Counted, Limit
 from portal.api.problems import Problem
 from portal.context import Portal
-
-_POLICY = Limit.API_REQUESTS_BY_KEY
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,45 @@ def _caller(key: ApiKey) -> Caller:
 
 def count(portal: Portal, caller: Caller, now: datetime) -> dict[str, str]:
     """Count this request. Returns the headers that say how many are left; Problem where there are none."""
-    one = Counted(_POLICY, caller.public_id)
+    one = Counted(Limit.API_REQUESTS_BY_KEY, caller.public_id)
     with portal.database.write() as session:
-        limits.hit(session, portal.keyring, [one], now)
-        hits, resets_at = limits.standing(session, portal.keyring, one, now)
+        spent = _spend(session, portal, one, ("requests", one.limit.allowed), 1, now)
         note_use(session, session.get_one(ApiKey, caller.id), now)
+    if spent.is_too_much:
+        raise Problem(429, headers=spent.headers)
+    return spent.headers
+
+
+def count_vouchers(session: Session, portal: Portal, caller: Caller, count: int, now: datetime) -> None:
+    """Count vouchers that are about to be issued. Problem where the key may not issue so many within the hour, or ever."""
+    allowed = portal.settings.api_vouchers_per_hour
+    if count > allowed:
+        raise WrongUse("too-many-vouchers", f"A key issues {allowed} vouchers an hour at most.")
+    one = Counted(Limit.VOUCHERS_BY_KEY, caller.public_id)
+    spent = _spend(session, portal, one, ("vouchers", allowed), count, now)
+    if spent.is_too_much:
+        detail = f"This key may issue {allowed} vouchers an hour: wait as long as Retry-After says."
+        raise Problem(429, "too-many-vouchers", detail, headers=spent.headers)
+
+
+@dataclass(frozen=True)
+class _Spent:
+    """What is left of what a key may do, as headers say it."""
+
+    is_too_much: bool
+    headers: dict[str, str]
+
+
+def _spend(
+    session: Session, portal: Portal, one: Counted, policy: tuple[str, int], count: int, now: datetime
+) -> _Spent:
+    """Count something that the key does so many times; `policy` is its name in headers, and how many are allowed."""
+    name, allowed = policy
+    limits.hit(session, portal.keyring, Counter({one: count}), now)
+    hits, resets_at = limits.standing(session, portal.keyring, one, now)
     seconds = max(1, round((resets_at - now).total_seconds()))
     headers = {
-        "RateLimit-Policy": f'"requests";q={_POLICY.allowed};w={round(_POLICY.window.total_seconds())}',
-        "RateLimit": f'"requests";r={max(0, _POLICY.allowed - hits)};t={seconds}',
+        "RateLimit-Policy": f'"{name}";q={allowed};w={round(one.limit.window.total_seconds())}',
+        "RateLimit": f'"{name}";r={max(0, allowed - hits)};t={seconds}',
     }
-    if hits > _POLICY.allowed:
-        raise Problem(429, headers={**headers, "Retry-After": str(seconds)})
-    return headers
+    return _Spent(hits > allowed, headers | ({"Retry-After": str(seconds)} if hits > allowed else {}))

@@ -41,7 +41,7 @@ def _answer(operation: Operation, **names: str) -> Response:
         call = Call(portal, caller, now, _once_key(operation, caller.public_id))
         answer = _refusing(partial(operation.view, call, **names, **_parsed(operation)))
     except Problem as problem:
-        problem.headers |= headers
+        problem.headers = headers | problem.headers
         raise
     return Response(answer.model_dump_json(), operation.status, headers, content_type="application/json")
 

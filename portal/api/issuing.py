@@ -6,6 +6,7 @@ from hotspot.place import Site
 from portal import gate
 from portal.api import models
 from portal.api.call import Call
+from portal.api.caller import count_vouchers
 from portal.api.models import IssueOrder, PageQuery
 from portal.api.places import issuable
 from portal.api.shown import show_batches
@@ -21,12 +22,15 @@ def issue_vouchers(call: Call, site_id: str, body: IssueOrder) -> models.Issued:
     portal = call.portal
     with portal.database.write() as session:
         site = gate.find(session, call.caller, Site, site_id)
-        order = _order(session, site, body)
 
         def make() -> Batch:
-            return open_batch(session, call.caller.actor, portal.keyring, site, order, call.now)
+            # Whoever repeats a request has the answer to it, though the pass be withdrawn or the hour's vouchers used up since.
+            count_vouchers(session, portal, call.caller, body.count, call.now)
+            return open_batch(session, call.caller.actor, portal.keyring, site, _order(session, site, body), call.now)
 
-        batch_id = once(session, site, call.once_key, ("issue", body.model_dump()), make, call.now).batch.public_id
+        # What is left out is what it would be by default, also where a later version knows more of them.
+        asked = "issue", body.model_dump_json(exclude_defaults=True)
+        batch_id = once(session, site, call.once_key, asked, make, call.now).batch.public_id
     _issue_rest(call, batch_id)
     with portal.database.read() as session:
         batch = gate.find(session, call.caller, Batch, batch_id)
@@ -43,6 +47,7 @@ def replace_voucher(call: Call, voucher_id: str) -> models.Replaced:
         record = portal.directory(session).sites[site.id]
 
         def make() -> Batch:
+            count_vouchers(session, portal, call.caller, 1, call.now)
             return replace_slip(session, call.caller.actor, portal.keyring, site, record, old, call.now)
 
         batch = once(session, site, call.once_key, ("replace", voucher_id), make, call.now).batch

@@ -1,14 +1,19 @@
 """Webhooks on the staff pages: adding, trying and withdrawing them, and the log of what was sent. It shows no codes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
 from werkzeug import Response
 
+from hotspot import limits
 from hotspot.errors import Refusal
+from hotspot.limits import Counted, Limit
 from hotspot.webhooks import (
     Delivery,
     Event,
@@ -87,12 +92,11 @@ def step_webhook(webhook_id: str) -> Response:
         if found.retired_at or step not in ("test", "retire"):
             abort(404)
         if step == "test":
-            tell(session, [found.id], Event.TEST, {}, now)
-        else:
-            retire_webhook(session, user.actor, found, now)
-    if step == "test":
-        flash(_("A test is on its way: within seconds the log says how it went."), "good")
-        return redirect(url_for("staff.webhook_log"), 303)
+            send = partial(tell, session, [found.id], Event.TEST, {}, now)
+            return _by_hand(
+                session, found.id, send, _("A test is on its way: within seconds the log says how it went.")
+            )
+        retire_webhook(session, user.actor, found, now)
     flash(_("Nothing more is sent there."), "good")
     return redirect(url_for("staff.systems"), 303)
 
@@ -111,8 +115,20 @@ def send_delivery_again(delivery_id: str) -> Response:
     """Send something once more."""
     portal, user = current(), signed_in()
     with portal.database.write() as session:
-        send_again(session, gate.find_delivery(session, user, delivery_id), portal.clock())
-    flash(_("It is sent again within seconds."), "good")
+        found = gate.find_delivery(session, user, delivery_id)
+        send = partial(send_again, session, found, portal.clock())
+        return _by_hand(session, found.webhook_id, send, _("It is sent again within seconds."))
+
+
+def _by_hand(session: Session, webhook_id: int, send: Callable[[], None], words: str) -> Response:
+    """Send something that somebody has asked for, unless that was too often."""
+    portal, one = current(), Counted(Limit.MESSAGES_BY_HAND, str(webhook_id))
+    if limits.reached(session, portal.keyring, [one], portal.clock()):
+        flash(_("That was a lot in a short time. Please wait ten minutes."), "warn")
+    else:
+        limits.hit(session, portal.keyring, [one], portal.clock())
+        send()
+        flash(words, "good")
     return redirect(url_for("staff.webhook_log"), 303)
 
 

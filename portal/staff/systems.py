@@ -13,7 +13,7 @@ from wtforms import SelectField, StringField
 
 from hotspot.api_keys import ApiKey, NewKey, Scope, add_key, keys_of, retire_key
 from hotspot.errors import Refusal
-from hotspot.webhooks import webhooks_of
+from hotspot.webhooks import Webhook, webhooks_of
 from portal import gate
 from portal.context import current
 from portal.languages import link_languages_to
@@ -73,6 +73,7 @@ class WebhookLine:
     public_id: str
     url: str
     customer: str
+    lost: str
 
 
 def systems() -> str:
@@ -128,12 +129,17 @@ def render_systems(keys: KeyForm, webhooks: WebhookForm) -> str:
         with_customer=user.is_operator,
         scopes=[(scope.value, words, scope.value in request.form.getlist("scope")) for scope, words in SCOPES.items()],
         keys=[_line(one, names[one.customer_id], zone, now) for one in found],
-        webhooks=[WebhookLine(one.public_id, one.url, names[one.customer_id]) for one in hooks],
+        webhooks=[_webhook_line(one, names[one.customer_id], zone) for one in hooks],
     )
 
 
 def _ticked() -> frozenset[Scope]:
     return frozenset(scope for scope in Scope if scope.value in request.form.getlist("scope"))
+
+
+def _webhook_line(hook: Webhook, customer: str, zone: ZoneInfo) -> WebhookLine:
+    lost = wording.day_and_hour(hook.lost_at, zone) if hook.lost_at else ""
+    return WebhookLine(hook.public_id, hook.url, customer, lost)
 
 
 def _line(key: ApiKey, customer: str, zone: ZoneInfo, now: datetime) -> KeyLine:

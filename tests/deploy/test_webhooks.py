@@ -390,6 +390,7 @@ def test_nothing_is_sent_twice_by_two_senders_nor_after_retirement(
         retire_webhook(session, COMMAND_LINE, session.get_one(Webhook, venue.made.webhook.id), NOON)
     assert send_due(database, keyring, receiver.client(), NOON) == 0
     assert receiver.got == []
+    assert waiting(database) == []
 
 
 def test_issuing_revoking_and_undoing_are_told_to_the_own_customer_without_codes(
@@ -423,6 +424,30 @@ def test_what_is_taken_back_is_never_told(database: Database, keyring: Keyring, 
     with pytest.raises(ZeroDivisionError):
         fail()
     assert waiting(database) == []
+
+
+def test_of_one_webhook_a_bounded_number_waits_and_its_owner_sees_that_the_rest_was_lost(
+    database: Database, keyring: Keyring, venue: Told, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hotspot.webhooks.MOST_WAITING", 3)
+
+    def lost_at() -> datetime | None:
+        with database.read() as session:
+            return session.get_one(Webhook, venue.made.webhook.id).lost_at
+
+    for minute in range(5):
+        a_test_event(database, venue, NOON + timedelta(minutes=minute))
+        assert (lost_at() is None) == (minute < 3)
+    with database.read() as session:
+        kept = session.scalars(select(Delivery.created_at).order_by(Delivery.id)).all()
+    assert kept == [NOON + timedelta(minutes=minute) for minute in range(3)]
+    assert lost_at() == NOON + timedelta(minutes=4)
+    # What was told makes room again.
+    send_due(database, keyring, receiver.client(), NOON + timedelta(minutes=4))
+    a_test_event(database, venue, NOON + timedelta(minutes=5))
+    assert (len(waiting(database)), lost_at()) == (3, NOON + timedelta(minutes=4))
+    look_after_stock(database, NOON + KEPT + timedelta(minutes=5))
+    assert lost_at() is None
 
 
 def test_low_stock_is_told_once_until_it_was_refilled(database: Database, keyring: Keyring, venue: Told) -> None:

@@ -4,13 +4,15 @@ import re
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from hotspot.api_keys import ApiKey
 from hotspot.database import Database
 from hotspot.keys import Keyring
+from hotspot.limits import Limit
 from hotspot.people import Role
 from hotspot.webhooks import Delivery, Webhook
+from tests.conftest import NOON
 from tests.factories import Place, a_place, a_user
 from tests.portal.desk import Staff, signed_in, words_of
 
@@ -94,6 +96,27 @@ def test_a_webhook_is_added_tried_sent_again_and_withdrawn(app: Flask, place: Pl
     assert owner.submit(owner.get(PAGE), f"{form}/{hook}", step="retire").status_code == 303
     assert owner.post(f"{form}/{hook}", step="retire").status_code in (400, 404)
     assert "till.example" not in words_of(owner.get(f"{PAGE}/log"))
+
+
+def test_messages_by_hand_are_bounded_and_what_was_lost_is_said(app: Flask, place: Place, database: Database) -> None:
+    owner, form = signed_in(app, EMAIL), f"{PAGE}/webhooks"
+    owner.submit(owner.get(PAGE), form, url="https://till.example/")
+    with database.read() as session:
+        hook = session.scalars(select(Webhook)).one()
+    page = owner.get(PAGE)
+    assert "messages were lost" not in words_of(page)
+    for _ in range(Limit.MESSAGES_BY_HAND.allowed + 1):
+        owner.submit(page, f"{form}/{hook.public_id}", step="test")
+    with database.write() as session:
+        deliveries = session.scalars(select(Delivery.public_id)).all()
+        session.get_one(Webhook, hook.id).lost_at = NOON
+    assert len(deliveries) == Limit.MESSAGES_BY_HAND.allowed
+    log = owner.get(f"{PAGE}/log")
+    assert "wait ten minutes" in words_of(log)
+    owner.submit(log, f"{PAGE}/log/{deliveries[0]}")
+    with database.read() as session:
+        assert session.scalar(select(func.count(Delivery.id))) == len(deliveries)
+    assert "messages were lost, last on 15 Jun 2026, 14:00" in words_of(owner.get(PAGE))
 
 
 def test_the_record_says_which_system_has_issued_a_voucher(app: Flask, place: Place, database: Database) -> None:

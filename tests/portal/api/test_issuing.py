@@ -1,5 +1,6 @@
 """Issuing vouchers and replacing lost slips through the API."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +14,14 @@ from hotspot.audit import AuditEntry
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from portal.api import issuing
+from portal.context import EXTENSION
 from sessions.admit import Admitted, admit
 from tests.factories import a_login, a_mac, a_pass, directory
 from tests.portal.api.conftest import MakeTill, Venue, told
 from tests.portal.conftest import MovableClock
 from vouchers.codes import Code
 from vouchers.finding import find_by_code
+from vouchers.passes import Pass
 from vouchers.voucher import Voucher
 
 
@@ -67,6 +70,44 @@ def test_a_repeated_order_gets_what_the_first_one_made(venue: Venue, database: D
     assert issue(venue, '"first"', count=2) == first
     assert count_vouchers(database) == before
     assert issue(venue, "second", count=2)["batch"]["id"] != first["batch"]["id"]
+
+
+def test_a_repeated_order_has_its_answer_though_it_could_not_be_given_again(
+    venue: Venue, database: Database, clock: MovableClock
+) -> None:
+    first = issue(venue, count=2, until="2026-06-16T12:00:00Z")
+    with database.write() as session:
+        session.get_one(Pass, venue.place.article.id).retired_at = clock.now
+    clock.pass_by(hours=25)
+
+    assert issue(venue, count=2, until="2026-06-16T12:00:00Z", note="", inactive=False) == first
+    assert issue(venue, "second", status=404)["code"] == "no-pass"
+
+
+def test_a_key_issues_a_bounded_number_of_vouchers_an_hour(
+    app: Flask, venue: Venue, make_till: MakeTill, database: Database, clock: MovableClock
+) -> None:
+    portal = app.extensions[EXTENSION]
+    few = portal.settings.model_copy(update={"api_vouchers_per_hour": 5})
+    app.extensions[EXTENSION] = replace(portal, settings=few)
+    first = issue(venue, count=3)
+    path, more = f"{venue.site}/batches", order(venue, count=3)
+    clock.pass_by(minutes=10)
+    refused = venue.till.ask("POST", path, more, Idempotency_Key="second")
+
+    assert (refused.status_code, told(refused)["code"]) == (429, "too-many-vouchers")
+    assert (refused.headers["Retry-After"], refused.headers["RateLimit"]) == ("3000", '"vouchers";r=0;t=3000')
+    assert refused.headers["RateLimit-Policy"] == '"vouchers";q=5;w=3600'
+    # What was refused does not count, nor does a repetition.
+    assert issue(venue, count=3) == first
+    issue(venue, "third", count=1)
+    old = first["vouchers"][0]["id"]
+    venue.till.post(f"/vouchers/{old}/replace", status=201, Idempotency_Key="slip")
+    assert venue.till.post(f"/vouchers/{old}/replace", status=429, Idempotency_Key="slip 2")["status"] == 429
+    assert issue(venue, "fourth", status=422, count=6)["code"] == "too-many-vouchers"
+    make_till(venue.place.customer).post(path, more, 201, Idempotency_Key="second")
+    clock.pass_by(minutes=50)
+    issue(venue, "second", count=3)
 
 
 def test_a_key_of_repeating_stands_for_one_order_of_one_system(

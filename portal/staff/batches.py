@@ -15,7 +15,7 @@ from portal import articles, formats, gate, qr
 from portal.context import Portal, current
 from portal.staff import wording
 from portal.staff.desk import ssid_of
-from portal.staff.faces import CARD_LANGUAGES, words_of
+from portal.staff.faces import face_of
 from portal.staff.growing import growing_page
 from portal.staff.undoing import undoable
 from portal.staff.user import signed_in
@@ -131,6 +131,7 @@ def print_batch(batch_id: str) -> str:
         loaded = _load(session, portal, gate.find(session, signed_in(), Batch, batch_id), number)
         count = sum(code is not None for _voucher, _state, code in loaded.rows)
         record_print(session, Actor(signed_in().id), loaded.site, loaded.batch, count, portal.clock())
+        face = face_of(session, portal, loaded.site, loaded.vouchers[0])
     address = portal.settings.public_portal_url
     cards = [
         Card(voucher.serial or "", code.printed, qr.draw(f"{address}/v/{code.value}"))
@@ -138,9 +139,8 @@ def print_batch(batch_id: str) -> str:
         if code
     ]
     sheets = [cards[start : start + CARDS_ON_A_SHEET] for start in range(0, len(cards), CARDS_ON_A_SHEET)]
-    words = [words_of(loaded.vouchers[0], loaded.batch, loaded.record, language) for language in CARD_LANGUAGES]
     return render_template(
-        "staff/print.html", head=_head(loaded, portal.clock()), sheets=sheets, words=words, part=number
+        "staff/print.html", head=_head(loaded, portal.clock()), sheets=sheets, face=face, part=number
     )
 
 

@@ -19,7 +19,7 @@ from vouchers.passes import TO_THIRD_YEAR, Clock, Terms
 from vouchers.printing.card import Face, Words
 from vouchers.voucher import Batch, Voucher
 
-# The first one is also that of what is printed large.
+# What is printed large is largest in the first one.
 CARD_LANGUAGES = ("de", "en")
 # Paper outlives the day: measured from then, no date is written as "today" or "tomorrow".
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -30,16 +30,11 @@ def face_of(session: Session, portal: Portal, site: Site, voucher: Voucher) -> F
     record = portal.directory(session).sites[site.id]
     batch = session.get(Batch, voucher.batch_id) if voucher.batch_id else None
     look = released_look(session, site.id) if site.own_page else None
-    with force_locale(CARD_LANGUAGES[0]):
-        large = _large(voucher.terms, record)
-        price = formats.price(voucher.price_cents, voucher.currency) if voucher.price_cents else ""
     return Face(
         site=site.name,
         operator=portal.settings.operator_name,
         ssid=ssid_of(site),
         name=voucher.name,
-        large=large,
-        price=price,
         words=tuple(words_of(voucher, batch, record, language) for language in CARD_LANGUAGES),
         accent=look.palette.light.accent if look else BLACK,
     )
@@ -50,6 +45,8 @@ def words_of(voucher: Voucher, batch: Batch | None, record: SiteRecord, language
     with force_locale(language):
         return Words(
             language=language,
+            large=_large(voucher.terms, record),
+            price=formats.price(voucher.price_cents, voucher.currency) if voucher.price_cents else "",
             gives=" · ".join(articles.features(voucher.terms, record, _LONG_AGO)),
             good_until=_good_until(voucher, batch, record.zone),
             how=_("Join the Wi-Fi, then scan the QR code, or open any web page and type the code."),

@@ -91,7 +91,7 @@ def test_printer(printer_id: str) -> Response:
     portal, user = current(), signed_in()
     with portal.database.write() as session:
         printer, site = _find(session, printer_id)
-        face = Face(site.name, portal.settings.operator_name, ssid_of(site), "", "", "", ())
+        face = Face(site.name, portal.settings.operator_name, ssid_of(site), "", ())
         store.send(session, Actor(user.id), printer, [], face, portal.clock())
     flash(_("A test waits for %(name)s.", name=printer.name), "good")
     return _back(site)

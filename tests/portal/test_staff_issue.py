@@ -166,7 +166,7 @@ def test_a_card_names_its_pass_and_what_it_costs(venue: Venue, database: Databas
     page = venue.staff.get(venue.issue(1) + "/print")
     name = venue.place.article.name
     assert f'<p class="pass">{name}</p>' in page.text
-    assert '<p class="price">€1.90</p>' in page.text
+    assert '<p class="price">1,90\u00a0€ / €1.90</p>' in page.text
     with database.write() as session:
         session.scalars(select(Voucher)).one().price_cents = 0
         batch = session.scalars(select(Batch)).one().public_id

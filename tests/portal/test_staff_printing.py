@@ -102,7 +102,7 @@ def test_a_batch_is_printed_as_pdf_with_its_codes(desk: Desk, database: Database
     for part in (
         desk.place.site.name,
         "3 Stunden",
-        "2,90 €",
+        "2,90 € / €2.90",
         "Surf Pass",
         "Stadtnetz GmbH",
         desk.issued[0].code.printed,
@@ -113,6 +113,7 @@ def test_a_batch_is_printed_as_pdf_with_its_codes(desk: Desk, database: Database
         assert one.serial in text
     assert "ab der ersten" in text
     assert "from first use" in text
+    assert re.search("3 hours(?! from)", text)
     assert printed_entries(database) == [("vouchers printed", f"batch {desk.batch_id}", "3 x")]
 
 

@@ -1,5 +1,6 @@
 """What is printed of a voucher: what all cards of a print have in common, and what is a card's own."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hotspot.colours import BLACK, Colour
@@ -7,9 +8,14 @@ from hotspot.colours import BLACK, Colour
 
 @dataclass(frozen=True)
 class Words:
-    """A card's texts in one language: what the pass gives, until when it is good, and how to use it."""
+    """A card's texts in one language: what the pass gives, until when it is good, and how to use it.
+
+    `large` is what is read first, such as "3 hours"; `price` may be empty.
+    """
 
     language: str
+    large: str
+    price: str
     gives: str
     good_until: str
     how: str
@@ -17,7 +23,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Face:
-    """What all cards of a print have in common; `large` is what is read first, such as "3 hours", and `price` may be empty.
+    """What all cards of a print have in common.
 
     `logo` is a picture file of ours (hotspot/pictures.py); without it the site's name stands alone.
     """
@@ -26,16 +32,33 @@ class Face:
     operator: str
     ssid: str
     name: str
-    large: str
-    price: str
     words: tuple[Words, ...]
     accent: Colour = BLACK
     logo: bytes | None = field(default=None, repr=False)
 
     @property
+    def large(self) -> list[str]:
+        """What is read first, in each language that says it in its own way."""
+        return _different(one.large for one in self.words)
+
+    @property
+    def price(self) -> str:
+        """The price, as each language writes it; empty without one."""
+        return " / ".join(_different(one.price for one in self.words))
+
+    @property
+    def what(self) -> str:
+        """The pass by name, and its price."""
+        return f"{self.name} · {self.price}" if self.price else self.name
+
+    @property
     def wifi(self) -> str:
         """What a QR code says to have a phone join the Wi-Fi."""
         return wifi_text(self.ssid)
+
+
+def _different(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(filter(None, texts)))
 
 
 @dataclass(frozen=True, repr=False)

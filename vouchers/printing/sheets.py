@@ -107,19 +107,25 @@ def _draw_head(canvas: Canvas, face: Face, box: Box, *, roomy: bool) -> None:
     if roomy and face.logo:
         canvas.picture(face.logo, Box(box.x, box.y, box.width, 8.0))
         box = Box(box.x, box.y + 9.0, box.width, box.height - 9.0)
-    what = f"{face.name} · {face.price}" if face.price else face.name
     large = 20.0 if box.height >= 20.0 and not face.logo else 15.0
     canvas.stack(
         [
             ("" if roomy and face.logo else face.site, Type(9.0 if roomy else 7.5, least=6.5, bold=True)),
-            (face.large, Type(large, least=10.0, bold=True, colour=face.accent)),
-            (what, Type(9.0 if roomy else 7.0, least=6.0)),
+            *large_lines(face, large, 10.0),
+            (face.what, Type(9.0 if roomy else 7.0, least=6.0)),
             (f"Wi-Fi · WLAN: {face.ssid}", Type(8.0 if roomy else 6.5, least=6.0, bold=True)),
             (face.site if roomy and face.logo else "", Type(7.5, least=6.0)),
         ],
         box,
         gap=0.3,
     )
+
+
+def large_lines(face: Face, size: float, least: float) -> list[tuple[str, Type]]:
+    """What is read first: in the first language large, in the others half as large."""
+    first = Type(size, least=least, bold=True, colour=face.accent)
+    other = replace(first, size=size / 2, least=least / 2)
+    return [(text, other if number else first) for number, text in enumerate(face.large)]
 
 
 def _draw_words(canvas: Canvas, face: Face, box: Box, *, roomy: bool) -> None:

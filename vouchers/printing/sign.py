@@ -10,7 +10,7 @@ from vouchers.printing import qr
 from vouchers.printing.canvas import Box, Canvas, Type
 from vouchers.printing.card import Card, Face, wifi_text
 from vouchers.printing.paper import A4, A5
-from vouchers.printing.sheets import Style
+from vouchers.printing.sheets import Style, large_lines
 
 A3 = (297.0, 420.0)
 _QUIET = Colour(80, 80, 80)
@@ -174,12 +174,11 @@ def _draw_voucher(canvas: Canvas, face: Face, card: Card, box: Box) -> None:
     canvas.qr(qr.encode(card.address), Box(box.x + 122, box.y + 10, 80, 80))
     if face.logo:
         canvas.picture(face.logo, Box(box.x + 14, box.y + 10, 60, 14))
-    what = f"{face.name} · {face.price}" if face.price else face.name
     canvas.stack(
         [
             (face.site, Type(18, least=10, bold=True)),
-            (face.large, Type(44, least=18, bold=True, colour=face.accent)),
-            (what, Type(16, least=10)),
+            *large_lines(face, 44, 18),
+            (face.what, Type(16, least=10)),
             (f"Wi-Fi · WLAN: {face.ssid}", Type(16, least=10, bold=True)),
         ],
         Box(box.x + 14, box.y + (28 if face.logo else 16), 106, 60),

@@ -37,8 +37,8 @@ class Line:
 
 def slip(face: Face, card: Card, width: int) -> tuple[Line, ...]:
     """The lines of a voucher's slip, each no longer than the paper of this width in millimetres takes."""
-    what = f"{face.name} · {face.price}" if face.price else face.name
-    head = [Line(face.site, bold=True), Line(face.large, scale=2, bold=True), Line(what), Line("", Kind.GAP)]
+    large = [Line(text, scale=1 if number else 2, bold=True) for number, text in enumerate(face.large)]
+    head = [Line(face.site, bold=True), *large, Line(face.what), Line("", Kind.GAP)]
     codes = [
         Line(card.address, Kind.QR),
         Line(card.code, Kind.CODE, scale=2, bold=True),

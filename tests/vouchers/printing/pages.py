@@ -18,11 +18,18 @@ FACE = Face(
     operator="Stadtnetz GmbH",
     ssid="Löwen; Gäste",
     name="Tagespass",
-    large="24 Stunden",
-    price="4,90 €",
     words=(
-        Words("de", "24 Stunden ab der ersten Nutzung", "Erste Nutzung bis 15.06.2027, 14:00", "Code scannen."),
-        Words("en", "24 hours from first use", "Use it first by 15 Jun 2027, 14:00", "Scan the code."),
+        Words(
+            "de",
+            "24 Stunden",
+            "4,90 €",
+            "24 Stunden ab der ersten Nutzung",
+            "Erste Nutzung bis 15.06.2027, 14:00",
+            "Code scannen.",
+        ),
+        Words(
+            "en", "24 hours", "€4.90", "24 hours from first use", "Use it first by 15 Jun 2027, 14:00", "Scan the code."
+        ),
     ),
     accent=Colour(10, 99, 117),
 )

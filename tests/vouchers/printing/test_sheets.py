@@ -50,6 +50,12 @@ def test_each_code_lies_within_half_a_millimetre_of_where_the_stock_has_it(name:
         assert found.width == pytest.approx(box.width - 2 * quiet, abs=TOLERANCE)
 
 
+def test_the_cards_of_a_c32011_lie_where_the_maker_has_them() -> None:
+    stock = STOCKS["avery-c32011"]
+    assert (stock.width, stock.height) == (85, 54)
+    assert [stock.corner(place) for place in (0, 1, 2, 9)] == [(15, 13.5), (110, 13.5), (15, 67.5), (110, 229.5)]
+
+
 @pytest.mark.parametrize("name", STOCKS)
 def test_nothing_is_printed_beyond_the_cards_edge(name: str, tmp_path: Path) -> None:
     stock = replace(STOCKS[name], cut=False)
@@ -88,7 +94,7 @@ def test_black_only_has_no_colour_and_no_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", STOCKS)
 def test_a_card_says_all_that_a_guest_has_to_know(name: str, tmp_path: Path) -> None:
     text = written(sheets.render(FACE, some_cards(1), Sheet(STOCKS[name]), Style()), tmp_path)
-    for part in (FACE.site, FACE.operator, FACE.ssid, FACE.large, FACE.name, FACE.price, "ABCD-EFGH-000", "000000000"):
+    for part in (FACE.site, FACE.operator, FACE.ssid, *FACE.large, FACE.what, "ABCD-EFGH-000", "000000000"):
         assert part in text
     assert "15.06.2027" in text
     assert "15 Jun 2027" in text
@@ -124,8 +130,8 @@ def test_arabic_letters_are_joined_and_run_from_right_to_left(tmp_path: Path) ->
 
 def test_names_of_any_length_stay_on_their_card(tmp_path: Path) -> None:
     endless = "Wolkenkuckucksheim" * 20
-    face = replace(FACE, site=endless, name=endless, large=endless, ssid="W" * 32, operator=endless)
-    face = replace(face, words=tuple(replace(one, gives=f"{endless} {endless}", how=endless) for one in FACE.words))
+    words = tuple(replace(one, large=endless, gives=f"{endless} {endless}", how=endless) for one in FACE.words)
+    face = replace(FACE, site=endless, name=endless, words=words, ssid="W" * 32, operator=endless)
     (page,) = rendered(sheets.render(face, some_cards(1), PLAIN, ONLY_CODES), tmp_path)
     assert ink(page).width <= PLAIN.stock.width + TOLERANCE
     assert ink(page).height <= PLAIN.stock.height + TOLERANCE

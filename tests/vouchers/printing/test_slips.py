@@ -42,7 +42,7 @@ def test_no_line_is_longer_than_the_paper_is_wide(width: int, face: object) -> N
 
 def test_a_slip_says_what_the_pass_gives_and_who_runs_it() -> None:
     text = " ".join(line.text for line in slip(FACE, CARD, 80))
-    for part in (FACE.site, FACE.large, FACE.name, FACE.price, FACE.ssid, FACE.operator, CARD.code, CARD.serial):
+    for part in (FACE.site, *FACE.large, FACE.what, FACE.ssid, FACE.operator, CARD.code, CARD.serial):
         assert part in text
     for words in FACE.words:
         assert words.gives in text

@@ -2,11 +2,24 @@
 
 import enum
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, LargeBinary, and_, bindparam, case, delete, false, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    and_,
+    bindparam,
+    case,
+    delete,
+    false,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot.bulk import upsert
@@ -134,47 +147,66 @@ def standing(session: Session, keyring: Keyring, one: Counted, now: datetime) ->
 
 
 def hit(session: Session, keyring: Keyring, counted: Iterable[Counted], now: datetime) -> list[Counted]:
-    """Count each of `counted`, as often as it is in it. Returns those whose limit is used up by this.
+    """Count each of `counted`, as often as it is in it. Returns those whose limit is used up by this."""
+    return [
+        one for one, times, hits in _count(session, keyring, counted, now) if hits - times < one.limit.allowed <= hits
+    ]
+
+
+def take_try(session: Session, keyring: Keyring, counted: Sequence[Counted], now: datetime) -> bool:
+    """Count a try before it is checked, so that many at once are no more than one after the other; whether one was left."""
+    if reached(session, keyring, counted, now):
+        return False
+    # Race: others who saw the limit as far from used up as this one did, may have been faster.
+    return all(hits <= one.limit.allowed for one, _times, hits in _count(session, keyring, counted, now))
+
+
+def give_back(session: Session, keyring: Keyring, counted: Iterable[Counted]) -> None:
+    """A try has turned out to be right: it is not counted, and those of others are."""
+    for subject, one in sorted((_hash(keyring, one), one) for one in counted):
+        not_used_up = case((LimitCounter.hits == one.limit.allowed, LimitCounter.step - 1), else_=LimitCounter.step)
+        step = not_used_up if one.limit.backs_off else LimitCounter.step
+        statement = update(LimitCounter).where(LimitCounter.subject == subject, LimitCounter.hits > 0)
+        session.execute(statement.values(hits=LimitCounter.hits - 1, step=step))
+
+
+def _count(
+    session: Session, keyring: Keyring, counted: Iterable[Counted], now: datetime
+) -> list[tuple[Counted, int, int]]:
+    """Each of `counted` with how often it was counted now, and in all in the window that runs.
 
     Rows are taken in the order of their hashes, so that two writers cannot deadlock.
     """
-    used_up = []
     by_hash = sorted((_hash(keyring, one), one, times) for one, times in Counter(counted).items())
-    for subject, one, times in by_hash:
-        allowed = one.limit.allowed
-        is_new = LimitCounter.expires_at <= now
-        hits = case((is_new, times), else_=LimitCounter.hits + times)
-        # Races: another may have used it up before, and only one is to wait longer for it.
-        used_up_now = and_(hits >= allowed, or_(is_new, LimitCounter.hits < allowed))
-        crosses = used_up_now if one.limit.backs_off else false()
-        step = case((LimitCounter.expires_at <= now - STEPS_LIVE, 0), else_=LimitCounter.step)
-        fresh = upsert(session, LimitCounter).values(
-            subject=subject,
-            hits=times,
-            step=int(one.limit.backs_off and times >= allowed),
-            expires_at=now + one.limit.window,
-        )
-        statement = fresh.on_conflict_do_update(
-            index_elements=[LimitCounter.subject],
-            set_={
-                "hits": hits,
-                "step": case((crosses, step + 1), else_=step),
-                "expires_at": case(
-                    (crosses, _end_of_wait(step, one.limit.window, now)),
-                    (is_new, fresh.excluded.expires_at),
-                    else_=LimitCounter.expires_at,
-                ),
-            },
-        )
-        after = session.scalar(statement.returning(LimitCounter.hits)) or 0
-        if after - times < allowed <= after:
-            used_up.append(one)
-    return used_up
+    return [(one, times, _count_one(session, subject, one.limit, times, now)) for subject, one, times in by_hash]
 
 
-def forgive(session: Session, keyring: Keyring, counted: Iterable[Counted]) -> None:
-    """Forget what has been counted: it has turned out to be right."""
-    session.execute(delete(LimitCounter).where(LimitCounter.subject.in_([_hash(keyring, one) for one in counted])))
+def _count_one(session: Session, subject: bytes, limit: Limit, times: int, now: datetime) -> int:
+    is_new = LimitCounter.expires_at <= now
+    hits = case((is_new, times), else_=LimitCounter.hits + times)
+    # Races: another may have used it up before, and only one is to wait longer for it.
+    used_up_now = and_(hits >= limit.allowed, or_(is_new, LimitCounter.hits < limit.allowed))
+    crosses = used_up_now if limit.backs_off else false()
+    step = case((LimitCounter.expires_at <= now - STEPS_LIVE, 0), else_=LimitCounter.step)
+    fresh = upsert(session, LimitCounter).values(
+        subject=subject,
+        hits=times,
+        step=int(limit.backs_off and times >= limit.allowed),
+        expires_at=now + limit.window,
+    )
+    statement = fresh.on_conflict_do_update(
+        index_elements=[LimitCounter.subject],
+        set_={
+            "hits": hits,
+            "step": case((crosses, step + 1), else_=step),
+            "expires_at": case(
+                (crosses, _end_of_wait(step, limit.window, now)),
+                (is_new, fresh.excluded.expires_at),
+                else_=LimitCounter.expires_at,
+            ),
+        },
+    )
+    return session.scalar(statement.returning(LimitCounter.hits)) or 0
 
 
 def _end_of_wait(step: ColumnElement[int], window: timedelta, now: datetime) -> ColumnElement[datetime]:

@@ -14,7 +14,7 @@ from hotspot.keys import Keyring
 from hotspot.place import Part
 from hotspot.settings import Settings
 from portal.kept_pages import KeptPages
-from portal.overload import Turns, WaitingRoom
+from portal.overload import HASHES_AT_ONCE, Turns, WaitingRoom
 from portal.shown import Shown
 from portal.tally import Tally
 
@@ -64,6 +64,7 @@ class Portal:
     tally: Tally
     coa_makes: frozenset[str] = frozenset()
     logins: Turns = field(default_factory=Turns, repr=False)
+    hashing: Turns = field(default_factory=lambda: Turns(HASHES_AT_ONCE), repr=False)
     waiting: WaitingRoom = field(default_factory=WaitingRoom, repr=False)
     pages: KeptPages = field(default_factory=KeptPages, repr=False)
     _snapshot: _Snapshot = field(default_factory=_Snapshot, repr=False)

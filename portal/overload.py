@@ -16,6 +16,8 @@ import structlog
 # So many logins one process works on; its other threads go on showing pages.
 LOGINS_AT_ONCE = 4
 PATIENCE_SECONDS = 0.5
+# A password takes a processor a tenth of a second and 64 MB, on purpose: guests must not wait behind a crowd of them.
+HASHES_AT_ONCE = 2
 # How long a request may have waited before it is begun with: one that ends what a guest has begun may be older. Who comes back
 # from the gateway is online, and only wants to read it.
 PAGE_SECONDS, LOGIN_SECONDS, RETURN_SECONDS = 0.15, 0.6, 2.0

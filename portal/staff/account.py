@@ -61,7 +61,8 @@ def change_own_password() -> Response | tuple[str, int]:
         form.old.errors = [wording.REFUSALS[refusal.code]]
         return _render(form), 400
     try:
-        chosen = hash_new_password(form.new.data or "", (user.email, user.name, portal.settings.product_name))
+        with portal.hashing.take():
+            chosen = hash_new_password(form.new.data or "", (user.email, user.name, portal.settings.product_name))
     except Refusal as refusal:
         form.new.errors = [wording.REFUSALS[refusal.code]]
         return _render(form), 400
@@ -96,14 +97,15 @@ def require_password(user: StaffUser, password: str) -> None:
     """Refusal unless this is the user's password; a borrowed browser must not be good for trying many."""
     portal, now = current(), current().clock()
     counted = [Counted(Limit.OWN_PASSWORD, user.public_id)]
-    with portal.database.read() as session:
-        if limits.reached(session, portal.keyring, counted, now):
-            raise Refusal("too-many-tries", "Too many wrong passwords.")
-        found = session.get_one(User, user.id)
-    if not check_password(found, password):
+    with portal.hashing.take():
         with portal.database.write() as session:
-            limits.hit(session, portal.keyring, counted, now)
-        raise Refusal("wrong-password", "This is not the password.")
+            has_try, found = limits.take_try(session, portal.keyring, counted, now), session.get_one(User, user.id)
+        if not has_try:
+            raise Refusal("too-many-tries", "Too many wrong passwords.")
+        if not check_password(found, password):
+            raise Refusal("wrong-password", "This is not the password.")
+    with portal.database.write() as session:
+        limits.give_back(session, portal.keyring, counted)
 
 
 def alert_lines(session: Session, user: StaffUser, zone: ZoneInfo, now: datetime) -> list[str]:

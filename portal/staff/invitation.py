@@ -49,7 +49,8 @@ def accept_invitation(token: str) -> Response | tuple[str, int]:
             invited = find_invited(session, portal.keyring, token, now)
             invited.customer  # noqa: B018 - loaded while the session is there
         about = (name, email, portal.settings.product_name, invited.customer.name if invited.customer else "")
-        chosen = hash_new_password(form.password.data or "", about)
+        with portal.hashing.take():
+            chosen = hash_new_password(form.password.data or "", about)
         with portal.database.write() as session:
             user = accept(session, portal.keyring, token, name=name, email=email, password_hash=chosen, now=now)
             has_passkeys = bool(passkeys_of(session, user.id))

@@ -96,7 +96,7 @@ def _half() -> tuple[str, str] | None:
 
 
 def _check(portal: Portal, public_id: str, code: str) -> User | Refusal:
-    """Only failures are counted; in a browser that the account knows, apart from all others."""
+    """Only failures stay counted; in a browser that the account knows, apart from all others."""
     now, token = portal.clock(), device.known_token()
     with portal.database.write() as database:
         user = database.scalar(select(User).where(User.public_id == public_id, User.retired_at.is_(None)))
@@ -105,11 +105,11 @@ def _check(portal: Portal, public_id: str, code: str) -> User | Refusal:
         known = sign_ins.is_known(database, portal.keyring, user.id, token)
         limit = Limit.SECOND_STEPS_BY_KNOWN_DEVICE if known else Limit.SECOND_STEPS
         counted = [Counted(limit, f"{public_id} {token}" if known else public_id)]
-        if limits.reached(database, portal.keyring, counted, now):
+        if not limits.take_try(database, portal.keyring, counted, now):
             return Refusal("too-many-tries", "Too many wrong codes.")
         if take_code(database, portal.keyring, user, code[:40], now):
+            limits.give_back(database, portal.keyring, counted)
             return user
-        limits.hit(database, portal.keyring, counted, now)
     return Refusal("wrong-code", "This is not the code.")
 
 

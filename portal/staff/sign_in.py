@@ -78,22 +78,20 @@ def _render(form: SignInForm, words: str | None) -> str:
 
 
 def check_sign_in(portal: Portal, email: str, password: str, address: str) -> User | Failed:
-    """Whose account this is; only failures are counted.
-
-    The password is checked outside of any transaction, since hashing takes long. Tries that run at once may therefore all
-    pass before the first failure is written: as many as there are workers, and no more in the rest of the window.
-    """
+    """Whose account this is; only failures stay counted. Hashing takes long: it is outside of any transaction."""
     email, now = email.strip().lower(), portal.clock()
-    with portal.database.read() as database:
-        user = database.scalar(select(User).where(User.email == email)) if email else None
-        counted = _counted(database, portal, user, email, address)
-        if limits.reached(database, portal.keyring, counted, now):
+    with portal.hashing.take():
+        with portal.database.write() as database:
+            user = database.scalar(select(User).where(User.email == email)) if email else None
+            counted = _counted(database, portal, user, email, address)
+            has_try = limits.take_try(database, portal.keyring, counted, now)
+        if not has_try:
             return Failed.TOO_MANY
-    if check_password(user, password) and user:
-        return user
+        if not check_password(user, password) or user is None:
+            return Failed.WRONG
     with portal.database.write() as database:
-        limits.hit(database, portal.keyring, counted, now)
-    return Failed.WRONG
+        limits.give_back(database, portal.keyring, counted)
+    return user
 
 
 def _counted(database: Session, portal: Portal, user: User | None, email: str, address: str) -> list[Counted]:

@@ -53,21 +53,22 @@ def tablet_pin(person_id: str) -> str | Response:
 
 
 def enter_pin(person_id: str) -> Response | tuple[str, int]:
-    """The PIN, typed. A try is counted before it is checked, so that many at once are no more than one after the other."""
+    """The PIN, typed."""
     portal, now = current(), current().clock()
-    with portal.database.write() as database:
-        found = find_by_token(database, portal.keyring, _token())
-        if found is None:
-            return _no_tablet()
-        person = _person(people_at(database, found), person_id)
-        counted = [Counted(Limit.PINS_AT_TABLET, f"{found.public_id} {person.public_id}")]
-        if limits.reached(database, portal.keyring, counted, now):
+    with portal.hashing.take():
+        with portal.database.write() as database:
+            found = find_by_token(database, portal.keyring, _token())
+            if found is None:
+                return _no_tablet()
+            person = _person(people_at(database, found), person_id)
+            counted = [Counted(Limit.PINS_AT_TABLET, f"{found.public_id} {person.public_id}")]
+            has_try = limits.take_try(database, portal.keyring, counted, now)
+        if not has_try:
             return _render(person, str(wording.REFUSALS["too-many-pins"])), 429
-        limits.hit(database, portal.keyring, counted, now)
-    if not check_pin(person, request.form.get("pin", "")):
-        return _render(person, str(wording.REFUSALS["wrong-pin"])), 403
+        if not check_pin(person, request.form.get("pin", "")):
+            return _render(person, str(wording.REFUSALS["wrong-pin"])), 403
     with portal.database.write() as database:
-        limits.forgive(database, portal.keyring, counted)
+        limits.give_back(database, portal.keyring, counted)
     start_session_at(found, person)
     return redirect(url_for("staff.desk"), 303)
 
@@ -108,7 +109,8 @@ def change_own_pin() -> Response:
     portal, user, pin = current(), signed_in(), request.form.get("pin", "")
     try:
         require_password(user, request.form.get("password", ""))
-        hashed = hash_new_pin(pin) if pin else None
+        with portal.hashing.take():
+            hashed = hash_new_pin(pin) if pin else None
     except Refusal as refusal:
         flash(str(wording.REFUSALS[refusal.code]), "bad")
     else:

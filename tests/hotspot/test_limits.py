@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import func, select
 
 from hotspot import limits
@@ -91,6 +92,30 @@ def test_counters_hold_no_clear_subject(database: Database, keyring: Keyring) ->
     hit(database, keyring, [PHONE])
     with database.read() as session:
         assert PHONE.subject.encode() not in session.scalars(select(LimitCounter.subject)).one()
+
+
+def test_many_tries_at_once_are_no_more_than_one_after_the_other(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "reached", lambda *_: {})  # as each of those who come at once sees it
+    with database.write() as session:
+        tries = [limits.take_try(session, keyring, [PHONE, SITE], NOON) for _ in range(ALLOWED + 2)]
+    assert tries == [True] * ALLOWED + [False] * 2
+
+
+def test_a_try_that_was_right_gives_back_itself_and_nothing_else(database: Database, keyring: Keyring) -> None:
+    second, window = timedelta(seconds=1), Limit.GUESSES_BY_DEVICE.window
+    hit(database, keyring, [PHONE] * ALLOWED)
+    with database.write() as session:
+        assert not limits.take_try(session, keyring, [PHONE], NOON + window - second)
+    hit(database, keyring, [PHONE] * (ALLOWED - 1), after=window)
+    for _ in range(3):
+        with database.write() as session:
+            assert limits.take_try(session, keyring, [PHONE], NOON + window)
+            limits.give_back(session, keyring, [PHONE])
+    hit(database, keyring, [PHONE], after=window)
+    assert reached(database, keyring, after=3 * window - second) == {PHONE}  # twice as long as the first time
+    assert reached(database, keyring, after=3 * window) == set()
 
 
 def test_expired_counters_are_forgotten(database: Database, keyring: Keyring) -> None:

@@ -1,6 +1,7 @@
 """Signing in and out."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -8,6 +9,8 @@ from flask.testing import FlaskClient
 
 from hotspot.database import Database
 from hotspot.people import User
+from portal.context import EXTENSION
+from portal.overload import Turns
 from tests.factories import PASSWORD, a_user
 from tests.portal.conftest import MovableClock
 from tests.portal.desk import Staff, form_of, signed_in, words_of
@@ -66,6 +69,24 @@ def test_fifty_failures_of_one_address_close_it_for_every_account(staff: Staff) 
         assert staff.sign_in(f"nobody-{number}@example.org", WRONG).status_code == 403
 
     assert staff.sign_in(EMAIL).status_code == 429
+
+
+def test_a_crowd_of_passwords_waits_and_pages_go_on(app: Flask, staff: Staff, owner: User) -> None:
+    inside = signed_in(app, EMAIL)
+    turns = Turns(at_once=1, patience=0.01)
+    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], hashing=turns)
+    account, new = inside.get("/desk/account"), "seven geese on a wet roof"
+    with turns.take():
+        for _ in range(12):
+            answer = staff.sign_in(EMAIL)
+            assert (answer.status_code, "again in a moment" in words_of(answer)) == (429, True)
+        for path, filled in (
+            ("/desk/account/password", {"old": PASSWORD, "new": new}),
+            ("/desk/account/pin", {"password": PASSWORD, "pin": "2580"}),
+        ):
+            assert inside.submit(account, path, **filled).status_code == 429
+        assert inside.get("/desk").status_code == 200
+    assert staff.sign_in(EMAIL).status_code == 303  # who had to wait has used up no try
 
 
 def test_the_addresses_of_one_ipv6_subscriber_count_as_one(staff: Staff) -> None:

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from hotspot import limits
 from hotspot.audit import COMMAND_LINE, AuditEntry
 from hotspot.database import Database
 from hotspot.keys import Keyring
@@ -134,6 +135,22 @@ def test_pins_cannot_be_tried_out_and_nobody_is_locked_out_elsewhere(
     assert come(tablet, "Kim") == 429  # the second wait is twice as long
     clock.pass_by(minutes=15)
     assert come(tablet, "Kim") == 303
+
+
+def test_pins_tried_at_once_are_no_more_than_one_after_the_other(
+    app: Flask, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tablet = enrolled(app)
+    monkeypatch.setattr(limits, "reached", lambda *_: {})  # as each of those who come at once sees it
+    assert [come(tablet, "Kim", "0000") for _ in range(5)] == [403] * 5
+    assert come(tablet, "Kim") == 429
+
+
+def test_a_right_pin_gives_a_guesser_no_further_tries(app: Flask, place: Place) -> None:
+    tablet = enrolled(app)
+    assert [come(tablet, "Kim", pin) for pin in ("0000", "0001", "0002", "0003", PIN, "0004", PIN)] == [
+        *(403, 403, 403, 403, 303, 403, 429),
+    ]
 
 
 def test_right_pins_are_not_counted(app: Flask, place: Place) -> None:

@@ -191,9 +191,13 @@ def _usable_email(session: Session, email: str, user: User | None = None) -> str
     email = email.strip().lower()
     if not re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,189}", email):
         raise WrongUse("bad-email", f"{email[:60]!r} is not an e-mail address.")
-    taken = session.scalar(select(User.id).where(User.email == email))
-    if taken and (user is None or taken != user.id):
-        raise Refusal("email-taken", f"There is an account for {email} already.")
+    holder = session.scalar(select(User).where(User.email == email))
+    if holder and holder is not user:
+        if holder.password_hash:
+            raise Refusal("email-taken", f"There is an account for {email} already.")
+        # Nobody has taken that invitation yet: whoever made it has no claim to the address.
+        holder.email = None
+        session.flush()
     return email
 
 

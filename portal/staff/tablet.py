@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flask import abort, flash, redirect, render_template, request, session, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug import Response
 
@@ -133,8 +133,7 @@ def _person(people: list[User], public_id: str) -> User:
 
 
 def _no_tablet() -> Response:
-    """Its cookie goes, so that the browser is an ordinary one again."""
-    session.clear()
+    """Its cookie goes, so that the browser is an ordinary one again. Whoever is signed in stays so: a link must not end that."""
     response = redirect(url_for("staff.login"), 303)
     response.delete_cookie(COOKIE)
     return response

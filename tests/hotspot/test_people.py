@@ -158,6 +158,30 @@ def test_who_takes_a_link_keeps_no_address_of_somebody_else(database: Database, 
         find_invited(session, keyring, token, NOON)
 
 
+def test_an_invitation_that_nobody_has_taken_keeps_no_address_from_its_owner(
+    database: Database, keyring: Keyring
+) -> None:
+    with database.write() as session:
+        customer = factories.a_customer(session)
+
+        def invite_anna() -> tuple[User, str]:
+            return invite(
+                session, COMMAND_LINE, keyring, name="Anna", role=Role.OWNER, customer=customer, email="Anna@example.org",
+                now=NOON,
+            )  # fmt: skip
+
+        def take(token: str) -> User:
+            return accept(session, keyring, token, name="Anna", email="anna@example.org", password_hash="x", now=NOON)
+
+        (squatter, link), (anna, own_link) = invite_anna(), invite_anna()
+        assert (squatter.email, anna.email) == (None, "anna@example.org")
+        assert take(own_link).id == anna.id
+        for again in (lambda: take(link), invite_anna):
+            with pytest.raises(Refusal) as caught:
+                again()
+            assert caught.value.code == "email-taken"
+
+
 def test_a_closed_account_frees_its_address_and_stays_in_the_record(database: Database, keyring: Keyring) -> None:
     with database.write() as session:
         user = factories.a_user(session, email="anna@example.org")

@@ -173,6 +173,13 @@ def test_a_tablet_that_is_removed_is_good_for_nothing(app: Flask, place: Place) 
     assert tablet.get("/desk").location.startswith("/login")
 
 
+def test_a_link_to_the_tiles_signs_nobody_out(app: Flask, place: Place) -> None:
+    owner = signed_in(app, OWNER)
+    owner.client.set_cookie("surfpass_tablet", "invented")
+    assert owner.get("/login/tablet").location == "/login"
+    assert owner.get("/desk").status_code == 200
+
+
 def test_a_tablet_takes_nobody_of_another_customer(app: Flask, database: Database, place: Place) -> None:
     tablet = enrolled(app)
     with database.read() as session:

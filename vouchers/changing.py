@@ -178,12 +178,15 @@ def noted(note: str) -> Change:
 
 
 def good_until(moment: datetime, now: datetime) -> Change:
-    """To be used first by another moment; only what is unused. Refusal for one that is past or twenty years ahead."""
+    """To be used first by another moment; only what is unused, and good from before then.
+
+    Refusal for one that is past or twenty years ahead.
+    """
     if not now < moment <= now + timedelta(days=7320):
         raise Refusal("bad-dates", "The last day to use it first has to lie in the future.")
 
     def new(one: Standing) -> Mapping[str, object] | None:
-        if one.revoked_at or one.first_used_at:
+        if one.revoked_at or one.first_used_at or (one.good_from and one.good_from >= moment):
             return None
         return {"good_until": min(moment, one.until or moment)}
 

@@ -20,7 +20,7 @@ from vouchers.announcing import announce_issued
 from vouchers.codes import Code
 from vouchers.ledger import note_issued
 from vouchers.passes import TO_THIRD_YEAR, Clock, Pass, TermsColumns
-from vouchers.voucher import SERIAL_DIGITS, Batch, Voucher
+from vouchers.voucher import SERIAL_DIGITS, Batch, Voucher, not_begun
 
 LARGEST_BATCH = 10_000
 # What one transaction issues: on SQLite nobody else, and no login, can be written meanwhile.
@@ -81,7 +81,8 @@ def open_batch(session: Session, actor: Actor, keyring: Keyring, site: Site, ord
 
     Refusal as for `issue`.
     """
-    shared = _terms(order, now) | _dates(order, ZoneInfo(site.timezone), now)
+    shared = _terms(order, now)
+    shared |= _dates(order, shared["until"], ZoneInfo(site.timezone), now)
     batch = Batch(
         site_id=site.id,
         pass_id=order.article.id,
@@ -142,7 +143,7 @@ def issue_more(session: Session, keyring: Keyring, batch: Batch) -> int:
     return count
 
 
-def _terms(order: Order, now: datetime) -> dict[str, object]:
+def _terms(order: Order, now: datetime) -> dict[str, Any]:
     """The terms of the pass, with the end that was agreed at the desk."""
     article = order.article
     if not 1 <= order.count <= LARGEST_BATCH:
@@ -162,13 +163,15 @@ def _terms(order: Order, now: datetime) -> dict[str, object]:
     return terms | own | {"until": ends}
 
 
-def _dates(order: Order, zone: ZoneInfo, now: datetime) -> dict[str, object]:
+def _dates(order: Order, until: datetime | None, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
     start = max(now, order.good_from or now)
     good_until = order.good_until or last_moment(start, order.article.good_days, zone)
     if not start < good_until or max(start, good_until) > now + 2 * FURTHEST:
         raise Refusal(
             "bad-dates", "They have to be good for a time that has not passed, and at most twenty years ahead."
         )
+    if order.inactive and not order.good_until:
+        good_until = not_begun(until)
     return {"good_from": order.good_from, "good_until": min(good_until, order.until or good_until)}
 
 

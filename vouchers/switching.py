@@ -13,11 +13,13 @@ from hotspot.place import Site
 from vouchers.changing import Done, Standing, change
 from vouchers.deeds import Action
 from vouchers.issuing import last_moment
-from vouchers.voucher import Batch, Voucher
+from vouchers.voucher import Batch, Voucher, not_begun
 
 
 def switch_on(session: Session, actor: Actor, site: Site, batch: Batch, now: datetime) -> Done:
     """Let a batch be used. The first time, the days to use it first begin to count; stock does not age in a drawer.
+
+    Where staff have set a day by which to use it, that day stays.
 
     Refusal for a batch that is switched on already, or not all issued yet.
     """
@@ -27,7 +29,7 @@ def switch_on(session: Session, actor: Actor, site: Site, batch: Batch, now: dat
     days = batch.good_days if batch.activated_at is None else None
 
     def new(one: Standing) -> Mapping[str, object]:
-        if days is None or one.first_used_at:
+        if days is None or one.good_until != not_begun(one.until):
             return {"inactive": False}
         good_until = last_moment(max(now, one.good_from or now), days, ZoneInfo(site.timezone))
         return {"inactive": False, "good_until": min(good_until, one.until or good_until)}

@@ -1,7 +1,7 @@
 """The rows of vouchers and of the batches they are issued in."""
 
 import enum
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -28,6 +28,9 @@ class VoucherState(enum.StrEnum):
 USABLE_LATER = (VoucherState.UNUSED, VoucherState.INACTIVE, VoucherState.NOT_YET_VALID)
 
 SERIAL_DIGITS = 9
+
+# `good_until` of stock whose days to be used first have not begun: it does not age, and is in stock as long as this is ahead.
+NOT_BEGUN = datetime(2200, 1, 1, tzinfo=UTC)
 
 _is_free = text("free_day IS NOT NULL")
 
@@ -103,6 +106,16 @@ class Voucher(Identified, TermsColumns, Base):
     inactive: Mapped[bool] = mapped_column(default=False, server_default=false())
     # How often staff have changed it: what was done can be undone as long as this stands where that left it.
     changes: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+
+    @property
+    def first_use_by(self) -> datetime | None:
+        """Until when it may be used first; None of stock whose days have not begun."""
+        return None if self.good_until == NOT_BEGUN else self.good_until
+
+
+def not_begun(until: datetime | None) -> datetime:
+    """What `Voucher.good_until` is of stock whose days have not begun: its end, if one was agreed, comes all the same."""
+    return min(NOT_BEGUN, until or NOT_BEGUN)
 
 
 def clear_code(keyring: Keyring, voucher: Voucher) -> Code | None:

@@ -73,7 +73,7 @@ def issue_(
                 "pass": article.slug,
                 "site": site.slug,
                 "good_from": one.voucher.good_from,
-                "good_until": one.voucher.good_until,
+                "good_until": one.voucher.first_use_by,
             }
             for one in issued
         ]
@@ -100,7 +100,7 @@ def list_(installation: Installation, slug: str, limit: int, state: str | None, 
                 "pass": one.name,
                 "state": statuses[one.id].state,
                 "devices": statuses[one.id].devices,
-                "good_until": one.good_until,
+                "good_until": one.first_use_by,
             }
             for one in found
         ]
@@ -134,7 +134,7 @@ def _names(session: Session, found: Voucher) -> _Names:
 def _show(found: Voucher, names: _Names, status: VoucherStatus) -> Shown:
     moments: dict[str, datetime | None] = {
         "good_from": found.good_from,
-        "good_until": found.good_until,
+        "good_until": found.first_use_by,
         "first_used_at": found.first_used_at,
         "ends_at": found.ends_at,
     }

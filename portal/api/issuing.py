@@ -93,7 +93,7 @@ def _codes(call: Call, found: list[Voucher]) -> list[models.VoucherCode]:
             serial=one.serial or "",
             code=code.printed if (code := clear_code(call.portal.keyring, one)) else None,
             good_from=one.good_from,
-            good_until=one.good_until,
+            good_until=one.first_use_by,
         )
         for one in found
     ]

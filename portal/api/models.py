@@ -33,6 +33,7 @@ Moment = Annotated[
 ]
 Id = Annotated[str, Field(pattern="^[a-z2-7]{16}$", examples=["k3v7xw2m5q4hzr6t"])]
 # No control characters: they would come out in lists, files and on paper.
+_FIRST_USE = "Until when it may be used first; null: stock, whose days begin when it is switched on."
 Note = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
@@ -114,7 +115,7 @@ class Voucher(Model):
     state: VoucherState
     note: str
     good_from: Moment | None
-    good_until: Moment = Field(description="Until when it may be used first.")
+    good_until: Moment | None = Field(description=_FIRST_USE)
 
 
 class VoucherPage(Model):
@@ -152,7 +153,7 @@ class VoucherCode(Model):
     serial: str
     code: str | None = Field(description="To be printed or shown; null once the voucher has been used or revoked.")
     good_from: Moment | None
-    good_until: Moment
+    good_until: Moment | None = Field(description=_FIRST_USE)
 
 
 class CodePage(Model):

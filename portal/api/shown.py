@@ -29,7 +29,7 @@ def show_vouchers(session: Session, call: Call, found: Sequence[Voucher]) -> lis
             state=statuses[one.id].state,
             note=one.note,
             good_from=one.good_from,
-            good_until=one.good_until,
+            good_until=one.first_use_by,
         )
         for one in found
     ]

@@ -25,7 +25,7 @@ from vouchers.codes import Code
 from vouchers.passes import Pass
 from vouchers.printing.files import record_print
 from vouchers.stock import vouchers_of
-from vouchers.voucher import USABLE_LATER, Batch, Voucher, VoucherState, clear_code
+from vouchers.voucher import USABLE_LATER, Batch, Voucher, VoucherState, clear_code, not_begun
 
 # A part is what one page shows and one print job holds.
 PART = 500
@@ -184,14 +184,14 @@ def _head(loaded: _Loaded, now: datetime) -> BatchHead:
         count=loaded.batch.count,
         issued=wording.day_and_hour(loaded.batch.issued_at, zone),
         good_from=wording.day_and_hour(first.good_from, zone) if first.good_from else "",
-        good_until=wording.day_and_hour(first.good_until, zone),
-        progress=_progress(loaded.batch),
+        good_until=wording.first_use_by(first, zone),
+        progress=_progress(loaded.batch, first),
     )
 
 
-def _progress(batch: Batch) -> Progress:
-    not_begun = batch.inactive and batch.activated_at is None
-    days = batch.good_days if not_begun else None
+def _progress(batch: Batch, first: Voucher) -> Progress:
+    begins_later = batch.activated_at is None and first.good_until == not_begun(first.until)
+    days = batch.good_days if begins_later else None
     return Progress(batch.issued, batch.cancelled_at is not None, batch.inactive, days)
 
 

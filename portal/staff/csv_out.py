@@ -2,7 +2,6 @@
 
 import csv
 import io
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from flask import Response
@@ -49,8 +48,8 @@ def batch_csv(batch_id: str) -> Response:
 
 
 def _line(one: Voucher, batch: Batch, state: VoucherState, code: str, zone: ZoneInfo) -> list[str]:
-    until: datetime = one.good_until.astimezone(zone)
-    cells = (one.serial or "", str(wording.STATES[state].word), one.note or batch.note, f"{until:%Y-%m-%d %H:%M}", code)
+    until = f"{one.first_use_by.astimezone(zone):%Y-%m-%d %H:%M}" if one.first_use_by else ""
+    cells = (one.serial or "", str(wording.STATES[state].word), one.note or batch.note, until, code)
     return [harmless(cell) for cell in cells]
 
 

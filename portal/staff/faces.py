@@ -17,7 +17,7 @@ from portal.staff import wording
 from portal.staff.desk import ssid_of
 from vouchers.passes import TO_THIRD_YEAR, Clock, Terms
 from vouchers.printing.card import Face, Words
-from vouchers.voucher import Batch, Voucher
+from vouchers.voucher import Batch, Voucher, not_begun
 
 # What is printed large is largest in the first one.
 CARD_LANGUAGES = ("de", "en")
@@ -64,12 +64,12 @@ def _large(terms: Terms, record: SiteRecord) -> str:
 
 def _good_until(voucher: Voucher, batch: Batch | None, zone: ZoneInfo) -> str:
     """Until when it may be used first. Of stock nobody knows that yet: its days count from when it is switched on."""
-    if batch and batch.good_days == TO_THIRD_YEAR and batch.activated_at is None:
+    begins_later = batch and batch.activated_at is None and voucher.good_until == not_begun(voucher.until)
+    days = batch.good_days if batch and begins_later else None
+    if days == TO_THIRD_YEAR:
         return str(_("Good to the end of the third year after it is sold"))
-    if batch and batch.good_days and batch.activated_at is None:
-        return str(
-            ngettext("Good for %(num)s day after it is sold", "Good for %(num)s days after it is sold", batch.good_days)
-        )
+    if days:
+        return str(ngettext("Good for %(num)s day after it is sold", "Good for %(num)s days after it is sold", days))
     last = wording.day_and_hour(voucher.good_until, zone)
     if voucher.good_from is None:
         return str(_("Use it first by %(moment)s", moment=last))

@@ -139,7 +139,7 @@ def _slip(batch: Batch, voucher: Voucher, site: Site, record: SiteRecord, usable
         name=voucher.name,
         price=formats.price(voucher.price_cents, voucher.currency) if voucher.price_cents else "",
         features=" · ".join(articles.features(voucher.terms, record, now)),
-        good_until=wording.day_and_hour(voucher.good_until, record.zone),
+        good_until=wording.first_use_by(voucher, record.zone),
         ssid=ssid_of(site),
         code=code.printed if code else "",
         picture=qr.draw(f"{portal.settings.public_portal_url}/v/{code.value}") if code else None,

@@ -182,7 +182,7 @@ def _page(voucher_id: str, *, by_code: bool = False) -> VoucherPage:
         done = history(session, found, batch, record.zone)
         way_back = undoable(session)
     return VoucherPage(
-        line=_line(found, batch, status.state, wording.day_and_hour(found.good_until, record.zone)),
+        line=_line(found, batch, status.state, wording.first_use_by(found, record.zone)),
         site=record.name,
         site_id=record.public_id,
         features=" · ".join(articles.features(found.terms, record, now)),
@@ -213,7 +213,7 @@ def _lines(session: Session, portal: Portal, found: list[Voucher], now: datetime
             one,
             batches.get(one.batch_id or 0),
             statuses[one.id].state,
-            wording.day(one.good_until, directory.sites[one.site_id].zone),
+            wording.day(one.first_use_by, directory.sites[one.site_id].zone) if one.first_use_by else "–",
         )
         for one in found
     ]

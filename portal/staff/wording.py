@@ -11,7 +11,7 @@ from hotspot.errors import Refusal
 from hotspot.people import Role
 from portal.languages import language
 from vouchers.ledger import LineKind
-from vouchers.voucher import VoucherState
+from vouchers.voucher import Voucher, VoucherState
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,11 @@ def day(when: datetime, zone: ZoneInfo) -> str:
     """A date in the site's zone: "15 Jun 2027", "15.06.2027"."""
     pattern = "dd.MM.yyyy" if language() == "de" else "d MMM yyyy"
     return str(format_date(when.astimezone(zone).date(), pattern, locale=language()))
+
+
+def first_use_by(voucher: Voucher, zone: ZoneInfo) -> str:
+    """Until when a voucher may be used first; empty of stock whose days have not begun."""
+    return day_and_hour(voucher.first_use_by, zone) if voucher.first_use_by else ""
 
 
 def day_and_hour(when: datetime, zone: ZoneInfo) -> str:

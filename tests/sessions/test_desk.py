@@ -42,8 +42,12 @@ from vouchers.admission import Reason, Refused
 from vouchers.changing import Done, forget_deeds
 from vouchers.codes import Code
 from vouchers.deeds import Deed, FormerVoucher
+from vouchers.finding import count_vouchers
+from vouchers.forecast import stocks
 from vouchers.issuing import CHUNK, Issued, Order, open_batch
 from vouchers.passes import Clock, Pass
+from vouchers.stock import latest_batches
+from vouchers.stock_alarms import check_stock, set_threshold
 from vouchers.switching import switch_on
 from vouchers.voucher import Batch, Voucher, VoucherState, clear_code
 
@@ -325,6 +329,42 @@ def test_printed_stock_is_refused_until_it_is_switched_on_and_does_not_age_befor
     with desk.database.read() as session:
         batch = session.get_one(Batch, batch_id)
         assert (batch.inactive, batch.activated_at) == (True, None)
+
+
+def test_stock_stays_in_stock_as_long_as_it_lies_there_and_a_day_that_was_set_stays_when_it_is_switched_on(
+    desk: Desk,
+) -> None:
+    batch_id, vouchers, _codes = stock(desk)
+    by_hand = NOON + 800 * DAY
+    chosen = by_ids([vouchers[0].id])
+    desk.do(lambda session, site: set_good_until(session, COMMAND_LINE, site, chosen, by_hand, desk.now))
+    with desk.database.write() as session:
+        set_threshold(session, COMMAND_LINE, session.get_one(Site, desk.place.site.id), desk.place.article, 2, desk.now)
+    desk.now += 700 * DAY
+    with desk.database.write() as session:
+        site_id = desk.place.site.id
+        assert count_vouchers(session, [site_id], desk.now) == {site_id: 2}
+        assert [one.unused for one in stocks(session, [site_id], desk.now)] == [2]
+        assert [one.unused for one in latest_batches(session, site_id, desk.now)] == [2]
+        assert check_stock(session, desk.now) == 0
+        assert session.get_one(Voucher, vouchers[1].id).first_use_by is None
+    switch(desk, batch_id, on=True)
+    with desk.database.read() as session:
+        days = [session.get_one(Voucher, one.id).good_until for one in vouchers]
+    assert days == [by_hand, desk.now + 365 * DAY]
+
+
+def test_no_voucher_has_to_be_used_before_it_may_be(desk: Desk) -> None:
+    (one,) = desk.issue()
+    with desk.database.write() as session:
+        session.get_one(Voucher, one.voucher.id).good_from = NOON + 2 * DAY
+    chosen = by_ids([one.voucher.id])
+    left = []
+    for moment in (NOON + 2 * DAY, NOON + 3 * DAY):
+        with desk.database.write() as session:
+            site = session.get_one(Site, desk.place.site.id)
+            left.append(set_good_until(session, COMMAND_LINE, site, chosen, moment, desk.now).left)
+    assert left == [1, 0]
 
 
 def test_switching_on_is_not_undone_once_a_guest_has_come_but_switched_off(desk: Desk) -> None:

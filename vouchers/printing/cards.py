@@ -15,12 +15,12 @@ from vouchers.voucher import Voucher
 
 
 def is_printable(now: datetime) -> ColumnElement[bool]:
-    """Whether a voucher is unused and still good for something; the time of stock begins when it is switched on."""
+    """Whether a voucher is unused and still good for something."""
     return and_(
         Voucher.code_ciphertext.is_not(None),
         Voucher.first_used_at.is_(None),
         Voucher.revoked_at.is_(None),
-        or_(Voucher.good_until > now, Voucher.inactive),
+        Voucher.good_until > now,
         or_(Voucher.until.is_(None), Voucher.until > now),
     )
 

@@ -19,7 +19,7 @@ from vouchers.printing.files import FileState, PrintFile, PrintFileBody
 from vouchers.printing.orders import Order, Output
 from vouchers.printing.paper import STOCKS, Sheet
 from vouchers.printing.sheets import Style
-from vouchers.voucher import Batch, Voucher
+from vouchers.voucher import NOT_BEGUN, Batch, Voucher
 
 ORDER = Order(FACE, Output.SHEETS, Sheet(STOCKS["avery-c32011"], 3, 0.5, -0.5), Style(black_only=True))
 URL = ADDRESS.removesuffix("/v/")
@@ -189,9 +189,9 @@ def test_stock_that_is_to_be_switched_on_can_be_printed_however_long_it_lies(
 ) -> None:
     with database.write() as session:
         for one in session.scalars(select(Voucher).where(Voucher.batch_id == ordered.batch.id)):
-            one.good_until, one.inactive = now, True
+            one.good_until, one.inactive = NOT_BEGUN, True
     with database.read() as session:
-        assert cards.count_printable(session, ordered.batch.id, now) == 5
+        assert cards.count_printable(session, ordered.batch.id, now + timedelta(days=3660)) == 5
 
 
 def test_a_code_is_not_shown_by_a_traceback() -> None:

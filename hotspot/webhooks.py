@@ -21,6 +21,8 @@ from hotspot.keys import Keyring, Purpose
 from hotspot.place import Customer, Site
 
 LONGEST_URL = 500
+# Where systems take https; anywhere else nobody is to be knocked at through the PoP.
+PORTS = (443, 4443, 8443, 9443)
 MOST_WEBHOOKS = 10
 # Of one webhook. What comes then is not told, rather than what waits forgotten: a receiver that comes back has all up to a moment
 # that it can be told, and nobody can push out of the queue what it has to know.
@@ -109,7 +111,10 @@ def add_webhook(
     """
     url = url.strip()
     if not is_https(url):
-        raise WrongUse("bad-url", "A webhook needs an address such as https://till.example/hook.")
+        ports = ", ".join(str(one) for one in PORTS)
+        raise WrongUse(
+            "bad-url", f"A webhook needs an address such as https://till.example/hook; its port is one of {ports}."
+        )
     count = select(func.count()).where(Webhook.customer_id == customer.id, Webhook.retired_at.is_(None))
     if (session.scalar(count) or 0) >= MOST_WEBHOOKS:
         raise Refusal("too-many-webhooks", f"A customer has at most {MOST_WEBHOOKS} webhooks: retire one first.")
@@ -202,16 +207,22 @@ def sign(secret: bytes, message_id: str, timestamp: int, body: str) -> str:
 
 
 def is_https(url: str) -> bool:
-    """Whether it is an https address with a host, and without a user, a fragment, or anything that is not ASCII."""
+    """Whether it is an https address with a full host name and one of PORTS, without a user, a fragment, or what is not ASCII."""
     if not url.isascii() or not url.isprintable() or " " in url or len(url) > LONGEST_URL:
         return False
     try:
         parts = urlsplit(url)
-        has_port = parts.port is None or parts.port > 0
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return False
+    # A name of one word would be looked up in the PoP's own domain.
+    is_whole = "." in host.strip(".") or ":" in host
     return (
-        parts.scheme == "https" and bool(parts.hostname) and has_port and "@" not in parts.netloc and not parts.fragment
+        parts.scheme == "https"
+        and is_whole
+        and port in (None, *PORTS)
+        and "@" not in parts.netloc
+        and not parts.fragment
     )
 
 

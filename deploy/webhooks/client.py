@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
 
-from deploy.webhooks.addresses import Resolver, Rule, is_public, resolve
+from deploy.webhooks.addresses import Resolver, Rule, is_outside, resolve
 
 # To connect, and for each read ...
 STEP_SECONDS = 5.0
@@ -38,7 +38,7 @@ class Client:
     """A client with its rules; tests give it others than the defaults, and nothing else can."""
 
     resolve: Resolver = resolve
-    is_allowed: Rule = is_public
+    is_allowed: Rule = field(default_factory=lambda: partial(is_outside, ""))
     context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     whole_seconds: float = WHOLE_SECONDS
 
@@ -47,17 +47,21 @@ class Client:
         parts, end_at = urlsplit(url), time.monotonic() + self.whole_seconds
         host, port = parts.hostname or "", parts.port or 443
         try:
-            addresses = _within(self.whole_seconds, partial(self.resolve, host, port))
+            addresses = _within(self.whole_seconds, partial(self._look_up, host, port))
         except TimeoutError:
             return Outcome(reason="too-slow")
         except (OSError, UnicodeError):
             return Outcome(reason="no-address")
-        # One that is not public beside one that is: a name that is up to something.
-        if not addresses or not all(self.is_allowed(one) for one in addresses):
+        if not addresses:
             return Outcome(reason="not-public")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection = _Connection(host, port, addresses[0], self.context)
         return _send(connection, path, headers, body, end_at)
+
+    def _look_up(self, host: str, port: int) -> list[str]:
+        """The addresses of a name; none where there is one among them that is not allowed: such a name is up to something."""
+        found = self.resolve(host, port)
+        return found if all(self.is_allowed(one) for one in found) else []
 
 
 def _send(connection: "_Connection", path: str, headers: Mapping[str, str], body: bytes, end_at: float) -> Outcome:
@@ -69,8 +73,8 @@ def _send(connection: "_Connection", path: str, headers: Mapping[str, str], body
         answer = connection.getresponse()
         answer.read(LARGEST_ANSWER)
         return Outcome(answer.status)
-    except ssl.SSLError:
-        return Outcome(reason="cut-off" if connection.was_cut else "bad-certificate")
+    except ssl.SSLCertVerificationError:
+        return Outcome(reason="bad-certificate")
     except TimeoutError:
         return Outcome(reason="too-slow")
     except (OSError, http.client.HTTPException, ValueError, AttributeError):

@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from queue import Empty, SimpleQueue
+from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.orm import Session
 
 from deploy.installation import Installation
+from deploy.webhooks.addresses import is_outside
 from deploy.webhooks.client import Client, Outcome
 from hotspot.clock import Clock
 from hotspot.database import Database
@@ -26,6 +29,8 @@ STOCK_EVERY_SECONDS = 60.0
 AT_ONCE = 32
 # So that no customer's receivers, however slow, take all of them.
 AT_ONCE_BY_CUSTOMER = 2
+# After a try without an answer, so that whoever is away leaves room for the customer's other receivers.
+REST = timedelta(seconds=30)
 
 log = structlog.get_logger("webhooks")
 
@@ -48,14 +53,16 @@ def start(installation: Installation, stop: threading.Event) -> None:
     """Send in a thread of its own: a receiver may take its time, and house-keeping has none to lose."""
     # Opened here, lest two threads open it at once.
     database, keyring = installation.database, installation.keyring()
+    host = urlsplit(installation.settings.public_portal_url).hostname or ""
+    sender = Sender(database, keyring, Client(is_allowed=partial(is_outside, host)), installation.clock)
     threading.Thread(
-        target=run, args=(database, keyring, installation.clock, stop), name="webhooks", daemon=True
+        target=run, args=(database, sender, installation.clock, stop), name="webhooks", daemon=True
     ).start()
 
 
-def run(database: Database, keyring: Keyring, clock: Clock, stop: threading.Event) -> None:
+def run(database: Database, sender: "Sender", clock: Clock, stop: threading.Event) -> None:
     """Send until `stop` is set; what is on its way then is sent again once its lease is over."""
-    sender, look_at = Sender(database, keyring, Client(), clock), 0.0
+    look_at = 0.0
     while not stop.is_set():
         try:
             if time.monotonic() >= look_at:
@@ -83,6 +90,7 @@ class Sender:
         self._database, self._keyring, self._client, self._clock = database, keyring, client, clock
         self._back: SimpleQueue[tuple[Message, Outcome]] = SimpleQueue()
         self._away: dict[int, Message] = {}
+        self._resting: dict[int, datetime] = {}
 
     @property
     def away(self) -> Collection[Message]:
@@ -110,8 +118,10 @@ class Sender:
             back.append(self._back.get(timeout=seconds))
             while True:
                 back.append(self._back.get_nowait())
-        for message, _outcome in back:
+        for message, outcome in back:
             del self._away[message.id]
+            if outcome.status is None:
+                self._resting[message.webhook_id] = self._clock() + REST
         if back:
             with self._database.write() as session:
                 for message, outcome in back:
@@ -120,9 +130,10 @@ class Sender:
 
     def _chosen(self, session: Session, now: datetime) -> list[int]:
         """What is due and has room beside what is on its way, by id."""
+        self._resting = {one: until for one, until in self._resting.items() if until > now}
         by_customer = Counter(one.customer_id for one in self.away)
         chosen: list[int] = []
-        for delivery_id, customer_id in _due(session, {one.webhook_id for one in self.away}, now):
+        for delivery_id, customer_id in _due(session, {one.webhook_id for one in self.away} | set(self._resting), now):
             if len(self.away) + len(chosen) < AT_ONCE and by_customer[customer_id] < AT_ONCE_BY_CUSTOMER:
                 by_customer[customer_id] += 1
                 chosen.append(delivery_id)

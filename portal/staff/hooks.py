@@ -45,13 +45,16 @@ _STATES = {
     "waiting": StateWords(_l("is being tried"), "unused"),
     "given-up": StateWords(_l("given up"), "revoked"),
 }
+# No finer: a name that leads inside and one that leads nowhere, or a closed port and a silent one, look the same to customers.
+_NO_ADDRESS = _l("the name has no address on the public internet")
+_NO_ANSWER = _l("no answer")
 _REASONS = {
-    "no-address": _l("the name has no address"),
-    "not-public": _l("the address is not on the public internet"),
+    "no-address": _NO_ADDRESS,
+    "not-public": _NO_ADDRESS,
     "bad-certificate": _l("the certificate is not valid"),
-    "too-slow": _l("the answer took too long"),
-    "cut-off": _l("the answer took too long"),
-    "no-answer": _l("no answer"),
+    "too-slow": _NO_ANSWER,
+    "cut-off": _NO_ANSWER,
+    "no-answer": _NO_ANSWER,
 }
 
 

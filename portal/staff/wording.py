@@ -104,7 +104,9 @@ REFUSALS = {
     "no-scopes": _l("Please tick what the key may do."),
     "too-many-keys": _l("You have 50 keys already. Withdraw one first."),
     "key-retired": _l("This key has been withdrawn already."),
-    "bad-url": _l("Please give an address that begins with https://."),
+    "bad-url": _l(
+        "Please give an address such as https://till.example/hook, without a port or with 443, 4443, 8443 or 9443."
+    ),
     "too-many-webhooks": _l("You have 10 addresses already. Withdraw one first."),
     "no-voucher": _l("There is no voucher with this code or serial number at your sites."),
 }

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import ipaddress
 import json
 import ssl
 import subprocess
@@ -17,9 +18,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from deploy.webhooks.addresses import is_public
+from deploy.webhooks.addresses import is_outside, is_public, local_addresses
 from deploy.webhooks.client import LARGEST_ANSWER, Client, Outcome
-from deploy.webhooks.sender import AT_ONCE, Sender, look_after_stock
+from deploy.webhooks.sender import AT_ONCE, REST, Sender, look_after_stock
 from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.errors import WrongUse
@@ -132,7 +133,9 @@ def venue(database: Database, keyring: Keyring, receiver: Receiver) -> Told:
     """A venue with a webhook, and another customer with one."""
     with database.write() as session:
         place = a_place(session, keyring)
-        made = add_webhook(session, COMMAND_LINE, keyring, place.customer, receiver.url, NOON)
+        made = add_webhook(session, COMMAND_LINE, keyring, place.customer, "https://till.example/", NOON)
+        # Its port is one that was free, and none that a form takes.
+        made.webhook.url = receiver.url
         other = a_place(session, keyring)
         add_webhook(session, COMMAND_LINE, keyring, other.customer, "https://other.example/", NOON)
     return Told(place, made)
@@ -177,7 +180,8 @@ def send_due(database: Database, keyring: Keyring, client: Client, now: datetime
         ),
         *("255.255.255.255", "192.0.2.1", "198.18.0.1", "240.0.0.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1"),
         *("::ffff:10.0.0.1", "::ffff:8.8.8.8", "2002:7f00:1::1", "2001:0:7f00:1::", "64:ff9b::7f00:1", "ff02::1"),
-        *("64:ff9b:1::1", "2001:db8::1", "nonsense", ""),
+        *("64:ff9b:1::1", "2001:db8::1", "nonsense", "", "fec0::1", "3fff::1", "5f00::1", "100::1", "100:0:0:1::1"),
+        *("192.0.0.8", "192.88.99.1", "2001:2::1", "2001:10::1", "4000::1", "::8.8.8.8", "::ffff:0:8.8.8.8"),
     ],
 )
 def test_no_address_of_a_network_of_our_own_is_public(address: str) -> None:
@@ -186,6 +190,15 @@ def test_no_address_of_a_network_of_our_own_is_public(address: str) -> None:
 
 def test_addresses_on_the_internet_are_public() -> None:
     assert all(is_public(one) for one in ("8.8.8.8", "193.99.144.80", "2a02:2e0:3fe:1001::1", "2606:4700::1111"))
+
+
+def test_the_pop_itself_is_not_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ipaddress.ip_address("127.0.0.1") in local_addresses()
+    own = {ipaddress.ip_address("193.99.144.80"), ipaddress.ip_address("2606:4700::1111")}
+    monkeypatch.setattr("deploy.webhooks.addresses.local_addresses", lambda: own)
+    found = [one for one in (*map(str, own), "9.9.9.9", "8.8.8.8") if is_outside("9.9.9.9", one)]
+    assert found == ["8.8.8.8"]
+    assert is_outside("portal.invalid", "9.9.9.9")
 
 
 def test_a_name_that_leads_inside_is_not_called(receiver: Receiver) -> None:
@@ -360,6 +373,30 @@ def test_one_customer_takes_two_connections_and_all_a_bounded_number(
         continue
 
 
+def test_who_does_not_answer_rests_and_leaves_room_for_others(
+    database: Database, keyring: Keyring, venue: Told
+) -> None:
+    clock = [NOON]
+    with database.write() as session:
+        hooks = [
+            add_webhook(session, COMMAND_LINE, keyring, venue.place.customer, f"https://a{number}.example/", NOON)
+            for number in range(3)
+        ]
+        for one in hooks:
+            tell(session, [one.webhook.id] * 3, Event.TEST, {}, NOON)
+    sender = Sender(database, keyring, Refusing(), lambda: clock[0])
+
+    def turn() -> int:
+        sent = sender.begin()
+        while sender.gather(5):
+            continue
+        return sent
+
+    assert [turn(), turn(), turn()] == [2, 1, 0]
+    clock[0] += REST
+    assert turn() == 2
+
+
 def test_looking_up_a_name_counts(receiver: Receiver) -> None:
     released = threading.Event()
 
@@ -487,10 +524,16 @@ def test_deliveries_are_forgotten_after_a_month(database: Database, venue: Told)
             "https://t\u00fcll.example",
         ),
         *("https://till.example/\n", "https://[::1", "javascript:alert(1)", "https://till.example/" + "x" * 500),
+        *("https://localhost/", "https://till./", "https://till.example:22/", "https://till.example:0/"),
     ],
 )
 def test_what_is_no_https_address_is_refused(url: str) -> None:
     assert not is_https(url)
+
+
+def test_https_addresses_with_usual_ports_are_taken() -> None:
+    for url in ("https://till.example", "https://till.example:8443/hook?x=1", "https://[2606:4700::1111]:443/"):
+        assert is_https(url)
 
 
 def test_the_secret_is_not_stored_in_clear(database: Database, keyring: Keyring, venue: Told) -> None:

@@ -4,14 +4,14 @@ import re
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 
 from hotspot.api_keys import ApiKey
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.limits import Limit
 from hotspot.people import Role
-from hotspot.webhooks import Delivery, Webhook
+from hotspot.webhooks import Delivery, Event, Webhook, tell
 from tests.conftest import NOON
 from tests.factories import Place, a_place, a_user
 from tests.portal.desk import Staff, signed_in, words_of
@@ -117,6 +117,21 @@ def test_messages_by_hand_are_bounded_and_what_was_lost_is_said(app: Flask, plac
     with database.read() as session:
         assert session.scalar(select(func.count(Delivery.id))) == len(deliveries)
     assert "messages were lost, last on 15 Jun 2026, 14:00" in words_of(owner.get(PAGE))
+
+
+def test_the_log_is_no_way_to_look_around_in_networks(app: Flask, place: Place, database: Database) -> None:
+    owner, told = signed_in(app, EMAIL), []
+    owner.submit(owner.get(PAGE), f"{PAGE}/webhooks", url="https://till.example/")
+    for outcome in ("no-address", "not-public", "too-slow", "cut-off", "no-answer"):
+        with database.write() as session:
+            hook = session.scalars(select(Webhook.id)).one()
+            session.execute(delete(Delivery))
+            tell(session, [hook], Event.TEST, {}, NOON)
+            session.execute(update(Delivery).values(outcome=outcome, attempts=1))
+        found = re.search(r"1 try · ([\w ]+?) Send", words_of(owner.get(f"{PAGE}/log")))
+        told.append(found and found[1])
+
+    assert told == ["the name has no address on the public internet"] * 2 + ["no answer"] * 3
 
 
 def test_the_record_says_which_system_has_issued_a_voucher(app: Flask, place: Place, database: Database) -> None:

@@ -4,7 +4,8 @@ They have no account: the address holds a random key. Whoever has none of ours m
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,8 @@ blueprint = Blueprint("printer", __name__)
 
 _LARGEST_BODY = 16 * 1024
 _NOTHING_TO_PRINT = "used meanwhile"
+# As a slip that was ordered before an upgrade may be.
+_UNREADABLE = "cannot be read"
 
 
 @blueprint.url_value_preprocessor
@@ -36,8 +39,7 @@ def star_poll(key: str) -> Response:
     """Whether there is a job; a printer that is busy or has no paper is not told of any."""
     portal = current()
     busy = _told().get("printingInProgress") is True
-    with portal.database.write() as session:
-        printer = _enter(session, portal, key, PrinterKind.STAR)
+    with _entered(portal, key, PrinterKind.STAR) as (session, printer):
         job = None if busy else printers.next_job(session, printer, portal.clock())
     if job is None:
         return jsonify(jobReady=False)
@@ -57,8 +59,7 @@ def _told() -> dict[str, Any]:
 def star_fetch(key: str) -> Response:
     """The job, as a picture."""
     portal = current()
-    with portal.database.write() as session:
-        printer = _enter(session, portal, key, PrinterKind.STAR)
+    with _entered(portal, key, PrinterKind.STAR) as (session, printer):
         job = printers.job_of(session, printer, request.args.get("token", ""))
         slips = _take(session, portal, printer, job) if job else []
     if not slips:
@@ -72,9 +73,8 @@ def star_fetch(key: str) -> Response:
 def star_end(key: str) -> Response:
     """What became of the job."""
     portal = current()
-    with portal.database.write() as session:
-        printer = _enter(session, portal, key, PrinterKind.STAR)
-        job = printers.job_of(session, printer, request.args.get("token", ""))
+    with _entered(portal, key, PrinterKind.STAR) as (session, printer):
+        job = printers.fetched_job(session, printer, request.args.get("token", ""))
         if job:
             printers.note_ended(job, star.trouble_of(request.args.get("code", "")), portal.clock())
     return Response(status=200)
@@ -88,8 +88,7 @@ def epson_talk(key: str) -> Response:
     body = b""
     job: PrintJob | None = None
     slips: Sequence[Sequence[Line]] = ()
-    with portal.database.write() as session:
-        printer = _enter(session, portal, key, PrinterKind.EPSON)
+    with _entered(portal, key, PrinterKind.EPSON) as (session, printer):
         if asks == "SetResponse":
             _note_answer(session, printer, request.form.get("ResponseFile", ""), now)
         elif asks == "GetRequest":
@@ -102,13 +101,23 @@ def epson_talk(key: str) -> Response:
 
 def _note_answer(session: Session, printer: Printer, answer: str, now: datetime) -> None:
     named, trouble = epson.read_answer(answer)
-    job = printers.job_of(session, printer, named) if named else None
+    job = printers.fetched_job(session, printer, named) if named else None
     if job:
         printers.note_ended(job, trouble, now)
 
 
+@contextmanager
+def _entered(portal: Portal, key: str, kind: PrinterKind) -> Iterator[tuple[Session, Printer]]:
+    """A transaction of the printer with this key; 404 without a hint for every other, who never gets to hold up writers."""
+    with portal.database.read() as session:
+        if printers.find_by_key(session, portal.keyring, key, kind) is None:
+            abort(404)
+    with portal.database.write() as session:
+        yield session, _enter(session, portal, key, kind)
+
+
 def _enter(session: Session, portal: Portal, key: str, kind: PrinterKind) -> Printer:
-    """The printer with this key, which is noted as seen; 404 without a hint for every other, 429 for one that raves."""
+    """The printer, which is noted as seen; 429 for one that raves."""
     printer = printers.find_by_key(session, portal.keyring, key, kind)
     if printer is None:
         abort(404)
@@ -125,7 +134,11 @@ def _take(session: Session, portal: Portal, printer: Printer, job: PrintJob) -> 
     """The slips of a job, which is noted as fetched; none once all its vouchers have been used."""
     now = portal.clock()
     printers.note_fetched(job, now)
-    face = job.looks
+    try:
+        face = job.looks
+    except (LookupError, TypeError, ValueError):
+        printers.give_up(job, _UNREADABLE, now)
+        return []
     if not job.voucher_ids:
         return [trial_slip(face, printer.name, printer.width)]
     cards = cards_of(session, portal.keyring, portal.settings.public_portal_url, job.voucher_ids, now)

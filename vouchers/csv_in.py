@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
+from hotspot.clock import at_wall_clock
 from vouchers.issuing import CHUNK, Order
 from vouchers.passes import Pass
 
@@ -132,7 +133,7 @@ def _moment(cell: str, usual: time, zone: ZoneInfo) -> datetime | None:
         return None
     try:
         if len(cell) == len("2027-06-15"):
-            return datetime.combine(datetime.strptime(cell, "%Y-%m-%d").date(), usual, zone)  # noqa: DTZ007
-        return datetime.strptime(cell, "%Y-%m-%d %H:%M").replace(tzinfo=zone)
+            return at_wall_clock(datetime.combine(datetime.strptime(cell, "%Y-%m-%d").date(), usual), zone)  # noqa: DTZ007
+        return at_wall_clock(datetime.strptime(cell, "%Y-%m-%d %H:%M"), zone)  # noqa: DTZ007
     except (ValueError, OverflowError) as error:
         raise _Wrong(Trouble.BAD_DATE) from error

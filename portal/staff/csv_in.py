@@ -48,24 +48,29 @@ class LineView:
     fault: str
 
 
-def import_page(site_id: str) -> str:
-    """The page to choose a file on."""
+def import_page(site_id: str, fault: str = "") -> str:
+    """The page to choose a file on, and what was wrong with the one before."""
     with current().database.read() as session:
         site = gate.find(session, signed_in(), Site, site_id)
         passes = _sold(session, site)
-    return _render(site_id, site, passes)
+    return _render(site_id, site, passes, fault=fault)
 
 
 def import_vouchers(site_id: str) -> Response | str | tuple[str, int]:
     """The preview of a file, or once that was confirmed the vouchers of all its lines."""
-    text = _sent()
+    try:
+        return _read(site_id, _sent())
+    except Unreadable as error:
+        return import_page(site_id, str(TROUBLES[error.trouble])), 400
+    except Refusal as refusal:
+        return import_page(site_id, wording.refusal_words(refusal)), 400
+
+
+def _read(site_id: str, text: str) -> Response | str | tuple[str, int]:
     with current().database.write() as session:
         site = gate.find(session, signed_in(), Site, site_id)
         passes = _sold(session, site)
-        try:
-            lines = read_orders(text, passes, current().directory(session).sites[site.id].zone)
-        except Unreadable as error:
-            return _render(site_id, site, passes, fault=str(TROUBLES[error.trouble])), 400
+        lines = read_orders(text, passes, current().directory(session).sites[site.id].zone)
         views = [_view(session, site, one) for one in lines]
         if "key" in request.form and not any(one.fault for one in views):
             return _issue(session, site, lines)

@@ -124,6 +124,26 @@ def test_a_star_printer_of_old_that_knows_no_tokens_is_served_in_order(venue: Ve
     assert venue.jobs() == [(JobState.DONE, "")]
 
 
+def test_a_star_printer_of_old_that_repeats_itself_ends_no_slip_that_it_was_not_given(venue: Venue) -> None:
+    for _ in range(2):
+        venue.send(venue.star, venue.issued.voucher.id)
+    venue.client.get(venue.star_path)
+    for _ in range(2):
+        venue.client.delete(venue.star_path, query_string={"code": "OK"})
+    assert venue.jobs() == [(JobState.DONE, ""), (JobState.QUEUED, "")]
+
+
+def test_a_slip_of_another_version_fails_by_itself(venue: Venue) -> None:
+    for printer in (venue.star, venue.epson):
+        venue.send(printer, venue.issued.voucher.id)
+    with venue.database.write() as session:
+        for job in session.scalars(select(PrintJob)):
+            job.face = '{"of": "a later version"}'
+    assert venue.client.get(venue.star_path).status_code == 404
+    assert venue.ask_epson() == b""
+    assert venue.jobs() == [(JobState.FAILED, "cannot be read")] * 2
+
+
 def test_a_star_printer_that_prints_is_not_told_of_a_job(venue: Venue) -> None:
     venue.send(venue.star, venue.issued.voucher.id)
     assert venue.poll(printingInProgress=True) == {"jobReady": False}
@@ -189,7 +209,9 @@ def test_when_a_printer_was_seen_is_known(venue: Venue) -> None:
         assert session.get_one(Printer, venue.epson.id).last_seen_at is None
 
 
-def test_whoever_has_no_key_finds_nothing(venue: Venue) -> None:
+def test_whoever_has_no_key_finds_nothing(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody waits for them either.
+    monkeypatch.delattr(Database, "write")
     for key in ("x", "x" * 24, venue.epson_key, venue.star_key[:-1], "x" * 5000):
         path = f"/print/star/{key}"
         answers = [venue.client.post(path, json={}), venue.client.get(path), venue.client.delete(path)]

@@ -66,12 +66,13 @@ def test_a_file_is_shown_first_and_issued_once_it_is_confirmed(desk: Desk, datab
 
 def test_every_bad_line_is_named_and_nothing_is_issued(desk: Desk, database: Database) -> None:
     lines = ["day;2;good;;", "week;1;;;", "day;501;;;", "day;-1;;;", f"day;1;{'x' * 201};;", "day;1;;tomorrow;",
-             "day;1;;2026-07-02;2026-07-01", "day;1;;;2026-01-01", "day;1;;;;more"]  # fmt: skip
+             "day;1;;2026-07-02;2026-07-01", "day;1;;;2026-01-01", "day;1;;;;more",
+             "day;1;;0001-01-01;", "day;1;;;9999-12-31"]  # fmt: skip
     preview = desk.send(HEAD + "\n".join(lines))
     assert preview.status_code == 400
     words = words_of(preview)
-    assert "8 lines cannot be issued, so nothing is." in words
-    assert preview.text.count("under error") == 8
+    assert "10 lines cannot be issued, so nothing is." in words
+    assert preview.text.count("under error") == 10
     for fault in ("There is no such pass here.", "The number has to be 1 to 500.", "A date is written"):
         assert fault in words
     assert 'name="key"' not in preview.text
@@ -83,6 +84,15 @@ def test_a_bad_file_that_says_it_is_confirmed_is_not_issued(desk: Desk, database
     answer = desk.staff.submit(good, desk.path, text=f"{HEAD}day;1;;;\nweek;1;;;\n")
     assert answer.status_code == 400
     assert issued(database) == []
+
+
+def test_a_preview_that_was_confirmed_with_other_lines_is_refused(desk: Desk, database: Database) -> None:
+    preview = desk.send(f"{HEAD}day;1;;;\n")
+    desk.staff.submit(preview, desk.path)
+    answer = desk.staff.submit(preview, desk.path, text=f"{HEAD}day;2;;;\nday;3;;;\n")
+    assert answer.status_code == 400
+    assert "This form was sent before with other values." in words_of(answer)
+    assert issued(database) == [(1, "")]
 
 
 @pytest.mark.parametrize(

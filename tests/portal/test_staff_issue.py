@@ -136,6 +136,13 @@ def test_a_pass_that_has_ended_is_refused_in_words(
     assert "has ended" in words_of(answer)
 
 
+def test_a_day_before_all_days_is_refused_in_words(venue: Venue) -> None:
+    answer = venue.staff.submit(venue.staff.get(venue.page), venue.page, good_from="0001-01-01T00:00")
+
+    assert answer.status_code == 400
+    assert "These dates do not fit" in words_of(answer)
+
+
 def test_nothing_is_issued_without_the_token_of_the_form(venue: Venue, database: Database) -> None:
     answer = venue.staff.post(venue.page, article=venue.place.article.public_id, count="1")
 

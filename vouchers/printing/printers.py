@@ -213,6 +213,13 @@ def job_of(session: Session, printer: Printer, public_id: str) -> PrintJob | Non
     return session.scalar(query.where(PrintJob.public_id == public_id) if public_id else query.order_by(PrintJob.id))
 
 
+def fetched_job(session: Session, printer: Printer, public_id: str) -> PrintJob | None:
+    """What this printer was given by that name, or where it names none what it was given last; None once its end is known."""
+    query = select(PrintJob).where(PrintJob.printer_id == printer.id, PrintJob.state == JobState.FETCHED)
+    named = query.where(PrintJob.public_id == public_id) if public_id else query
+    return session.scalar(named.order_by(PrintJob.changed_at.desc(), PrintJob.id.desc()).limit(1))
+
+
 def note_fetched(job: PrintJob, now: datetime) -> None:
     """The printer has been given the job."""
     job.state, job.changed_at = JobState.FETCHED, now

@@ -16,6 +16,7 @@ from hotspot.people.tablets import enrol, find_by_token, people_at, retire_table
 from hotspot.place import Site
 from portal import gate
 from portal.context import current
+from portal.headers import allow_own_scripts
 from portal.languages import link_languages_to
 from portal.staff import device, wording
 from portal.staff.account import require_password
@@ -141,4 +142,5 @@ def _no_tablet() -> Response:
 
 def _render(person: User, error: str = "") -> str:
     link_languages_to("staff.tablet")
+    allow_own_scripts()
     return render_template("staff/tablet_pin.html", person_id=person.public_id, name=person.name, error=error)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, tuple_
+from sqlalchemy import and_, or_, select, tuple_
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
@@ -22,24 +22,24 @@ from sessions.usage import lock_vouchers
 from sessions.visit import CloseCause, Visit, VoucherDevice
 from vouchers import changing, lengths, switching
 from vouchers.announcing import announce
-from vouchers.changing import Done
+from vouchers.changing import Chosen, Done
 from vouchers.deeds import Action, Deed
 from vouchers.ledger import give_again, note_not_issued, take_back
 from vouchers.voucher import Batch, Voucher
 
 
-def by_ids(ids: Collection[int]) -> ColumnElement[bool]:
+def by_ids(ids: Collection[int]) -> Chosen:
     """The vouchers with these ids."""
-    return Voucher.id.in_(ids)
+    return Chosen(Voucher.id.in_(ids))
 
 
-def of_batch(batch: Batch) -> ColumnElement[bool]:
+def of_batch(batch: Batch) -> Chosen:
     """All vouchers of a batch."""
-    return Voucher.batch_id == batch.id
+    return Chosen(Voucher.batch_id == batch.id, batch)
 
 
 def revoke_vouchers(
-    session: Session, actor: Actor, site: Site, chosen: ColumnElement[bool], now: datetime,
+    session: Session, actor: Actor, site: Site, chosen: Chosen, now: datetime,
     *, money_back: bool = False, reason: str = "",
 ) -> Done:  # fmt: skip
     """Make vouchers worthless, and have the visits that run on them ended; the price of those sold is given back or not."""
@@ -52,9 +52,7 @@ def revoke_vouchers(
     return done
 
 
-def extend_vouchers(
-    session: Session, actor: Actor, site: Site, chosen: ColumnElement[bool], by: timedelta, now: datetime
-) -> Done:
+def extend_vouchers(session: Session, actor: Actor, site: Site, chosen: Chosen, by: timedelta, now: datetime) -> Done:
     """Give vouchers more time, or less where `by` is negative; who is online has it at once where the gateway allows it.
 
     WrongUse for a length that is out of range.
@@ -75,23 +73,19 @@ def credit_outage(
     if by <= timedelta(0):
         raise Refusal("bad-length", "What is credited is more than nothing.")
     runs = or_(Voucher.ends_at > (since or now), Voucher.ends_at.is_(None))
-    chosen = and_(Voucher.first_used_at.is_not(None), Voucher.revoked_at.is_(None), runs)
+    chosen = Chosen(and_(Voucher.first_used_at.is_not(None), Voucher.revoked_at.is_(None), runs))
     new, detail = lengths.credited(by, now), _length(by)
     done = changing.change(session, actor, site, chosen, Action.CREDIT, new, now, detail=detail)
     change_limits_of(session, done.ids, now)
     return done
 
 
-def note_vouchers(
-    session: Session, actor: Actor, site: Site, chosen: ColumnElement[bool], note: str, now: datetime
-) -> Done:
+def note_vouchers(session: Session, actor: Actor, site: Site, chosen: Chosen, note: str, now: datetime) -> Done:
     """Write a note for staff on vouchers; the record does not repeat it."""
     return changing.change(session, actor, site, chosen, Action.NOTE, changing.noted(note), now)
 
 
-def set_good_until(
-    session: Session, actor: Actor, site: Site, chosen: ColumnElement[bool], moment: datetime, now: datetime
-) -> Done:
+def set_good_until(session: Session, actor: Actor, site: Site, chosen: Chosen, moment: datetime, now: datetime) -> Done:
     """Set until when unused vouchers may be used first. Refusal for a moment that has passed."""
     new, detail = changing.good_until(moment, now), moment.isoformat(timespec="minutes")
     return changing.change(session, actor, site, chosen, Action.GOOD_UNTIL, new, now, detail=detail)

@@ -45,6 +45,14 @@ Change = Callable[[Standing], Mapping[str, object] | None]
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """The vouchers that are to be changed; `batch` where they are all of one, which the record tells in one line."""
+
+    condition: ColumnElement[bool]
+    batch: Batch | None = None
+
+
+@dataclass(frozen=True)
 class Done:
     """What a change has come to: the vouchers that were changed, how many were left as they are, and what undoes it.
 
@@ -61,32 +69,32 @@ def change(
     session: Session,
     actor: Actor,
     site: Site,
-    chosen: ColumnElement[bool],
+    chosen: Chosen,
     action: Action,
     new: Change,
     now: datetime,
     *,
     detail: str = "",
-    batch: Batch | None = None,
+    switches: bool = False,
 ) -> Done:
-    """Change the site's vouchers that meet `chosen`; those without a code are nobody's to change.
+    """Change the site's chosen vouchers; those without a code are nobody's to change.
 
-    The record has a line for each, or one for the whole `batch`, which has to be held.
+    The record has a line for each, or one for a whole batch. What `switches` a batch has to hold it.
     """
-    standing = _hold(session, chosen, site)
+    batch = chosen.batch
+    standing = _hold(session, chosen.condition, site)
     changed = [(one, new(one)) for one in standing]
     todo = [(one, values) for one, values in changed if values]
-    if not todo and batch is None:
+    if not todo and not switches:
         return Done((), len(standing))
-    deed = Deed(site_id=site.id, action=action, user_id=actor.user_id, at=now)
-    if batch is not None:
-        deed.batch_id, deed.was_inactive, deed.was_activated_at = batch.id, batch.inactive, batch.activated_at
+    deed = Deed(site_id=site.id, action=action, user_id=actor.user_id, at=now, batch_id=batch.id if batch else None)
+    if batch and switches:
+        deed.was_inactive, deed.was_activated_at = batch.inactive, batch.activated_at
     session.add(deed)
     session.flush()
     _keep(session, deed, [one for one, _values in todo])
     _write(session, [(one, {**one._asdict(), **values}) for one, values in todo])
-    subjects = [f"batch {batch.public_id}"] if batch else [f"voucher {one.public_id}" for one, _values in todo]
-    audit.record_many(session, actor, action.entry, subjects, now, customer_id=site.customer_id, detail=detail)
+    _record(session, actor, site, action.entry, batch, [one for one, _values in todo], now, detail)
     return Done([one.id for one, _values in todo], len(standing) - len(todo), deed)
 
 
@@ -98,27 +106,35 @@ def undo(session: Session, actor: Actor, site: Site, deed: Deed, now: datetime) 
     session.refresh(deed, with_for_update=True)
     if deed.undone_at or now - deed.at > UNDO_LIVES:
         raise Refusal("too-late", "This can be undone for a minute, and once.")
-    # Batches are held before vouchers.
-    batch = session.get_one(Batch, deed.batch_id, with_for_update=True) if deed.batch_id is not None else None
+    # Batches are held before vouchers, and so that rows that refer to one can be written meanwhile.
+    batch = session.get_one(Batch, deed.batch_id, with_for_update={"key_share": True}) if deed.batch_id else None
+    switches = deed.was_inactive is not None
     former = {
         one.voucher_id: one for one in session.scalars(select(FormerVoucher).where(FormerVoucher.deed_id == deed.id))
     }
     chosen = Voucher.id.in_(select(FormerVoucher.voucher_id).where(FormerVoucher.deed_id == deed.id))
     standing = _hold(session, chosen, site)
     untouched = [one for one in standing if _stands_where_left(one, former[one.id])]
-    if batch is not None and (_is_switched(batch, deed) or len(untouched) < len(standing)):
+    if batch and switches and (_is_switched(batch, deed) or len(untouched) < len(standing)):
         # A batch that is off by its own word and on by some of its vouchers is nothing that anybody could switch again.
         raise Refusal("changed-since", "Something in this batch was used or changed since.")
     _write(session, [(one, _as_before(one, former[one.id], deed)) for one in untouched])
-    subjects = [f"voucher {one.public_id}" for one in untouched]
-    if batch is not None:
+    if batch and switches:
         batch.inactive, batch.activated_at = bool(deed.was_inactive), deed.was_activated_at
-        subjects = [f"batch {batch.public_id}"]
     deed.undone_at = now
     session.execute(delete(FormerVoucher).where(FormerVoucher.deed_id == deed.id))
-    entry = f"undone: {Action(deed.action).entry}"
-    audit.record_many(session, actor, entry, subjects, now, customer_id=site.customer_id)
+    _record(session, actor, site, f"undone: {Action(deed.action).entry}", batch, untouched, now)
     return Done([one.id for one in untouched], len(standing) - len(untouched))
+
+
+def _record(
+    session: Session, actor: Actor, site: Site, entry: str, batch: Batch | None, of: Sequence[Standing], now: datetime,
+    detail: str = "",
+) -> None:  # fmt: skip
+    """Ten thousand lines of one press of a button would be no record to read."""
+    subjects = [f"batch {batch.public_id}"] if batch else [f"voucher {one.public_id}" for one in of]
+    told = f"{len(of)} x {detail}".rstrip() if batch else detail
+    audit.record_many(session, actor, entry, subjects, now, customer_id=site.customer_id, detail=told)
 
 
 def _is_switched(batch: Batch, deed: Deed) -> bool:

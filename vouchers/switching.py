@@ -10,7 +10,7 @@ from hotspot import audit
 from hotspot.audit import Actor
 from hotspot.errors import Refusal
 from hotspot.place import Site
-from vouchers.changing import Done, Standing, change
+from vouchers.changing import Chosen, Done, Standing, change
 from vouchers.deeds import Action
 from vouchers.issuing import last_moment
 from vouchers.voucher import Batch, Voucher, not_begun
@@ -34,7 +34,7 @@ def switch_on(session: Session, actor: Actor, site: Site, batch: Batch, now: dat
         good_until = last_moment(max(now, one.good_from or now), days, ZoneInfo(site.timezone))
         return {"inactive": False, "good_until": min(good_until, one.until or good_until)}
 
-    done = change(session, actor, site, Voucher.batch_id == batch.id, Action.SWITCH_ON, new, now, batch=batch)
+    done = change(session, actor, site, _all_of(batch), Action.SWITCH_ON, new, now, switches=True)
     batch.inactive, batch.activated_at = False, batch.activated_at or now
     return done
 
@@ -44,8 +44,8 @@ def switch_off(session: Session, actor: Actor, site: Site, batch: Batch, now: da
     _hold(session, batch)
     if batch.inactive:
         raise Refusal("switched-off", "This batch is switched off already.")
-    chosen = Voucher.batch_id == batch.id
-    done = change(session, actor, site, chosen, Action.SWITCH_OFF, lambda _one: {"inactive": True}, now, batch=batch)
+    off = Action.SWITCH_OFF
+    done = change(session, actor, site, _all_of(batch), off, lambda _one: {"inactive": True}, now, switches=True)
     batch.inactive = True
     # Its days to be used first have begun to count when it was issued.
     batch.activated_at = batch.activated_at or batch.issued_at
@@ -54,7 +54,7 @@ def switch_off(session: Session, actor: Actor, site: Site, batch: Batch, now: da
 
 def stop_issuing(session: Session, actor: Actor, site: Site, batch: Batch, now: datetime) -> None:
     """Issue no more of a batch. Refusal for one that is whole."""
-    session.refresh(batch, with_for_update=True)
+    session.refresh(batch, with_for_update={"key_share": True})
     if not batch.is_unfinished:
         raise Refusal("batch-whole", "This batch has been issued as a whole already.")
     batch.cancelled_at = now
@@ -62,8 +62,12 @@ def stop_issuing(session: Session, actor: Actor, site: Site, batch: Batch, now: 
     audit.record(session, actor, "batch cancelled", subject, now, customer_id=site.customer_id, detail=detail)
 
 
+def _all_of(batch: Batch) -> Chosen:
+    return Chosen(Voucher.batch_id == batch.id, batch)
+
+
 def _hold(session: Session, batch: Batch) -> None:
     # Race: of two that switch a batch the second sees what the first has made of it; batches are held before vouchers.
-    session.refresh(batch, with_for_update=True)
+    session.refresh(batch, with_for_update={"key_share": True})
     if batch.is_unfinished:
         raise Refusal("batch-unfinished", "This batch is still being issued.")

@@ -13,6 +13,7 @@ from portal.api.shown import show_batches
 from sessions.replacing import replace_slip
 from vouchers.issuing import Order, issue_more, open_batch
 from vouchers.once import once
+from vouchers.printing.files import SHOWN, record_print
 from vouchers.stock import vouchers_after
 from vouchers.voucher import Batch, Voucher, clear_code
 
@@ -57,11 +58,16 @@ def replace_voucher(call: Call, voucher_id: str) -> models.Replaced:
 
 def list_codes(call: Call, batch_id: str, query: PageQuery) -> models.CodePage:
     """The codes of a batch once more, of those that nobody has used yet."""
-    with call.portal.database.read() as session:
+    portal = call.portal
+    with portal.database.read() as session:
         batch = gate.find(session, call.caller, Batch, batch_id)
+        site = session.get_one(Site, batch.site_id)
         after = gate.find(session, call.caller, Voucher, query.after).id if query.after else None
         found = vouchers_after(session, batch, after, query.limit + 1)
-        shown = _codes(call, found[: query.limit])
+    shown = _codes(call, found[: query.limit])
+    if count := sum(one.code is not None for one in shown):
+        with portal.database.write() as session:
+            record_print(session, call.caller.actor, site, batch, count, call.now, SHOWN)
     return models.CodePage(items=shown, next=shown[-1].id if len(found) > query.limit else None)
 
 

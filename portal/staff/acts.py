@@ -9,7 +9,6 @@ from hashlib import sha256
 from flask import abort, flash, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 from werkzeug import Response
 
@@ -33,7 +32,7 @@ from sessions.desk import (
     set_good_until,
     undo,
 )
-from vouchers.changing import Done
+from vouchers.changing import Chosen, Done
 from vouchers.deeds import Deed
 from vouchers.ledger import sell
 from vouchers.once import change_once
@@ -52,7 +51,7 @@ class _Wish:
     actor: Actor
     site: Site
     record: SiteRecord
-    chosen: ColumnElement[bool]
+    chosen: Chosen
     ids: Collection[int]
     now: datetime
 
@@ -132,7 +131,7 @@ def _revoke(wish: _Wish) -> Done:
 
 
 def _sell(wish: _Wish) -> Done:
-    return Done(range(sell(wish.session, wish.actor, wish.site, wish.chosen, wish.now)))
+    return Done(range(sell(wish.session, wish.actor, wish.site, wish.chosen.condition, wish.now)))
 
 
 def _extend(wish: _Wish) -> Done:
@@ -170,7 +169,7 @@ _ACTS: dict[str, Callable[[_Wish], Done]] = {
 }
 
 
-def _chosen(session: Session, site: Site) -> tuple[ColumnElement[bool], Collection[int]]:
+def _chosen(session: Session, site: Site) -> tuple[Chosen, Collection[int]]:
     """A whole batch, or the vouchers that are ticked; 404 where one of them is not the user's at this site."""
     if batch_id := request.form.get("batch"):
         batch = gate.find(session, signed_in(), Batch, batch_id)

@@ -40,6 +40,7 @@ ACTIONS = {
     "printer removed": _l("Printer removed"),
     "voucher printed": _l("Voucher printed"),
     "vouchers printed": _l("Vouchers printed"),
+    "codes shown": _l("Codes shown"),
     "device freed": _l("Device freed"),
     "opening hours set": _l("Opening hours set"),
     "opening hours removed": _l("Opening hours removed"),

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from hotspot.audit import Actor
 from hotspot.directory import SiteRecord
+from hotspot.keys import Keyring
 from hotspot.place import Site
 from hotspot.rights import Right
 from portal import articles, formats, gate, qr
@@ -23,7 +24,7 @@ from portal.staff.wording import StateWords
 from sessions.status import voucher_statuses
 from vouchers.codes import Code
 from vouchers.passes import Pass
-from vouchers.printing.files import record_print
+from vouchers.printing.files import PRINTED, SHOWN, record_print
 from vouchers.stock import vouchers_of
 from vouchers.voucher import USABLE_LATER, Batch, Voucher, VoucherState, clear_code, not_begun
 
@@ -92,13 +93,18 @@ class Card:
 
 @dataclass(frozen=True, repr=False)
 class _Loaded:
-    """A part of a batch, with its place and its unused vouchers' codes."""
+    """A part of a batch, with its place."""
 
     batch: Batch
     site: Site
     record: SiteRecord
     vouchers: list[Voucher]
-    rows: list[tuple[Voucher, VoucherState, Code | None]]
+    states: dict[int, VoucherState]
+
+    def codes(self, keyring: Keyring) -> dict[int, Code]:
+        """The codes of those that nobody has used; deciphered when the database is let go of."""
+        usable = (one for one in self.vouchers if self.states[one.id] in USABLE_LATER)
+        return {one.id: code for one in usable if (code := clear_code(keyring, one))}
 
 
 def batch(batch_id: str) -> str:
@@ -111,37 +117,48 @@ def batch(batch_id: str) -> str:
             return growing_page(whole, session.get_one(Site, whole.site_id), session.get_one(Pass, whole.pass_id))
         loaded = _load(session, portal, whole, number)
         way_back = undoable(session)
+    codes = loaded.codes(portal.keyring)
+    if codes and prints:
+        _note(loaded, len(codes), SHOWN)
     rows = [
         VoucherRow(
-            voucher.public_id, voucher.serial or "", code.printed if code and prints else None, wording.STATES[state]
+            one.public_id,
+            one.serial or "",
+            codes[one.id].printed if prints and one.id in codes else None,
+            wording.STATES[loaded.states[one.id]],
         )
-        for voucher, state, code in loaded.rows
+        for one in loaded.vouchers
     ]
-    unused = sum(code is not None for _voucher, _state, code in loaded.rows)
     return render_template(
         "staff/batch.html", head=_head(loaded, portal.clock()), rows=rows, parts=_parts(loaded.batch, number),
-        part=number, unused=unused, undoable=way_back,
+        part=number, unused=len(codes), undoable=way_back,
     )  # fmt: skip
 
 
 def print_batch(batch_id: str) -> str:
     """Cards of the batch's unused vouchers, laid out on A4."""
     portal, number = current(), _part_asked()
-    with portal.database.write() as session:
+    with portal.database.read() as session:
         loaded = _load(session, portal, gate.find(session, signed_in(), Batch, batch_id), number)
-        count = sum(code is not None for _voucher, _state, code in loaded.rows)
-        record_print(session, Actor(signed_in().id), loaded.site, loaded.batch, count, portal.clock())
         face = face_of(session, portal, loaded.site, loaded.vouchers[0])
+    codes = loaded.codes(portal.keyring)
+    _note(loaded, len(codes), PRINTED)
     address = portal.settings.public_portal_url
     cards = [
-        Card(voucher.serial or "", code.printed, qr.draw(f"{address}/v/{code.value}"))
-        for voucher, _state, code in loaded.rows
-        if code
+        Card(one.serial or "", codes[one.id].printed, qr.draw(f"{address}/v/{codes[one.id].value}"))
+        for one in loaded.vouchers
+        if one.id in codes
     ]
     sheets = [cards[start : start + CARDS_ON_A_SHEET] for start in range(0, len(cards), CARDS_ON_A_SHEET)]
     return render_template(
         "staff/print.html", head=_head(loaded, portal.clock()), sheets=sheets, face=face, part=number
     )
+
+
+def _note(loaded: _Loaded, count: int, entry: str) -> None:
+    portal = current()
+    with portal.database.write() as session:
+        record_print(session, Actor(signed_in().id), loaded.site, loaded.batch, count, portal.clock(), entry)
 
 
 def _part_asked() -> int:
@@ -159,15 +176,8 @@ def _load(session: Session, portal: Portal, found: Batch, part: int) -> _Loaded:
     statuses = voucher_statuses(session, directory, vouchers, portal.clock())
     place = session.get_one(Site, found.site_id)
     place.ssids  # noqa: B018 - loaded while the session is there
-    rows = [
-        (voucher, statuses[voucher.id].state, _code(portal, voucher, statuses[voucher.id].state))
-        for voucher in vouchers
-    ]
-    return _Loaded(found, place, directory.sites[place.id], vouchers, rows)
-
-
-def _code(portal: Portal, voucher: Voucher, state: VoucherState) -> Code | None:
-    return clear_code(portal.keyring, voucher) if state in USABLE_LATER else None
+    states = {id_: status.state for id_, status in statuses.items()}
+    return _Loaded(found, place, directory.sites[place.id], vouchers, states)
 
 
 def _head(loaded: _Loaded, now: datetime) -> BatchHead:

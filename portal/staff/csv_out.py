@@ -27,13 +27,14 @@ def batch_csv(batch_id: str) -> Response:
     """The vouchers of a batch, a line each. Codes in it are a print like any other, and recorded as one."""
     portal, user = current(), signed_in()
     now, prints = portal.clock(), Right.PRINT in signed_in().rights
-    with portal.database.write() as session:
+    with portal.database.read() as session:
         batch = gate.find(session, user, Batch, batch_id)
         site, directory = session.get_one(Site, batch.site_id), portal.directory(session)
         found = vouchers_of(session, batch, offset=0, limit=batch.count)
         states = {id_: status.state for id_, status in voucher_statuses(session, directory, found, now).items()}
-        codes = {one.id: _code(one, states[one.id]) if prints else "" for one in found}
-        if count := sum(bool(code) for code in codes.values()):
+    codes = {one.id: _code(one, states[one.id]) if prints else "" for one in found}
+    if count := sum(bool(code) for code in codes.values()):
+        with portal.database.write() as session:
             record_print(session, Actor(user.id), site, batch, count, now)
     out = io.StringIO()
     writer = csv.writer(out, delimiter=";")

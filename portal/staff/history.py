@@ -29,6 +29,8 @@ _WORDS = {
     "outage credited": _l("outage credited"),
     "vouchers switched on": _l("switched on"),
     "vouchers switched off": _l("switched off"),
+    "vouchers printed": _l("vouchers printed"),
+    "codes shown": _l("codes shown"),
     "batch cancelled": _l("batch cancelled"),
     "device freed": _l("device freed"),
     "voucher replaced": _l("slip replaced"),
@@ -69,15 +71,21 @@ def _who(user: User | None) -> str:
 
 
 def _detail(entry: AuditEntry, zone: ZoneInfo) -> str:
-    """What the record notes beside, in the page's language."""
-    if found := re.fullmatch(r"([+-])([0-9]+) minutes", entry.detail):
+    """What the record notes beside, in the page's language: of a whole batch, how many it was done to."""
+    if many := re.fullmatch(r"([0-9]+) x ?(.*)", entry.detail):
+        return f"{many[1]} × {_words_for(entry, many[2], zone)}".removesuffix(" ")
+    return _words_for(entry, entry.detail, zone)
+
+
+def _words_for(entry: AuditEntry, detail: str, zone: ZoneInfo) -> str:
+    if found := re.fullmatch(r"([+-])([0-9]+) minutes", detail):
         return f"{'+' if found[1] == '+' else '−'}{formats.duration(int(found[2]) * 60)}"
-    if found := re.search(r"^(?:replaced by|in place of) ([0-9]+)$", entry.detail):
-        by = entry.detail.startswith("replaced")
+    if found := re.search(r"^(?:replaced by|in place of) ([0-9]+)$", detail):
+        by = detail.startswith("replaced")
         return str(_("replaced by %(serial)s", serial=found[1]) if by else _("in place of %(serial)s", serial=found[1]))
     if entry.action == Action.GOOD_UNTIL.entry:
-        return wording.day_and_hour(datetime.fromisoformat(entry.detail), zone)
-    return entry.detail
+        return wording.day_and_hour(datetime.fromisoformat(detail), zone)
+    return detail
 
 
 def _what(action: str) -> str:

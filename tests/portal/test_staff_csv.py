@@ -59,6 +59,18 @@ def test_unused_codes_are_in_it_for_who_may_print_and_that_is_recorded(
     assert printed(database) == ["2 x"]
 
 
+def test_whoever_looks_at_codes_is_in_the_record(app: Flask, database: Database, issued: list[Issued]) -> None:
+    with database.read() as session:
+        batch = session.get_one(Batch, issued[0].voucher.batch_id).public_id
+    for email in ("owner@example.org", "read-only@example.org"):
+        signed_in(app, email).get(f"/desk/batches/{batch}")
+    with database.read() as session:
+        lines = session.execute(
+            select(AuditEntry.subject, AuditEntry.detail).where(AuditEntry.action == "codes shown")
+        ).all()
+    assert lines == [(f"batch {batch}", "2 x")]
+
+
 def test_who_may_not_print_gets_no_code(app: Flask, database: Database, issued: list[Issued]) -> None:
     _head, *lines = lines_of(app, database, issued, "read-only@example.org")
     assert [line[4] for line in lines] == ["", "", ""]

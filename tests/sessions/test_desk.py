@@ -429,8 +429,30 @@ def test_a_batch_that_is_being_issued_can_be_cancelled_and_not_switched(desk: De
     with pytest.raises(Refusal, match="as a whole"):
         desk.do(cancel)
     with desk.database.read() as session:
-        states = session.execute(select(Voucher.revoked_at).where(of_batch(batch)).distinct()).all()
+        states = session.execute(select(Voucher.revoked_at).where(of_batch(batch).condition).distinct()).all()
         assert states == [(NOON,)]
+
+
+def test_the_record_tells_what_was_done_to_a_whole_batch_in_one_line(desk: Desk) -> None:
+    first, second = desk.issue(2)
+    desk.comes(first.code)
+    with desk.database.read() as session:
+        batch = session.get_one(Batch, first.voucher.batch_id)
+    done = desk.do(lambda session, site: extend_vouchers(session, COMMAND_LINE, site, of_batch(batch), HOUR, desk.now))
+    desk.comes(second.code)
+    assert desk.undo(done).left == 1, "of a batch that is not switched, each voucher is undone by itself"
+    desk.do(lambda session, site: revoke_vouchers(session, COMMAND_LINE, site, of_batch(batch), desk.now))
+    desk.do(lambda session, site: revoke_vouchers(session, COMMAND_LINE, site, of_batch(batch), desk.now))
+    with desk.database.read() as session:
+        lines = session.execute(
+            select(AuditEntry.action, AuditEntry.subject, AuditEntry.detail).order_by(AuditEntry.id)
+        )
+        told = [(action, detail) for action, subject, detail in lines if subject == f"batch {batch.public_id}"]
+        one_by_one = session.scalars(select(AuditEntry).where(AuditEntry.subject.startswith("voucher "))).all()
+    assert told[1:] == [
+        ("voucher time changed", "2 x +60 minutes"), ("undone: voucher time changed", "1 x"), ("voucher revoked", "2 x"),
+    ]  # fmt: skip
+    assert not one_by_one
 
 
 def test_a_device_is_freed_and_another_may_come(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import select, update
 
 from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
@@ -13,6 +13,7 @@ from sessions.desk import by_ids, cancel_batch, revoke_vouchers, undo
 from sessions.replacing import replace_slip
 from tests.conftest import NOON
 from tests.factories import Place, a_pass, a_place, directory, some_vouchers
+from vouchers.changing import Chosen
 from vouchers.deeds import Deed
 from vouchers.issuing import CHUNK, Order, open_batch
 from vouchers.ledger import SalesLine, sell
@@ -31,12 +32,12 @@ def three(database: Database, keyring: Keyring, place: Place) -> list[int]:
     with database.write() as session:
         issued = some_vouchers(session, keyring, place.site, a_pass(session, price_cents=490), 3, now=NOON)
         used, sold, kept = [one.voucher.id for one in issued]
-        sell(session, COMMAND_LINE, place.site, by_ids([used, sold]), NOON)
+        sell(session, COMMAND_LINE, place.site, by_ids([used, sold]).condition, NOON)
         session.execute(update(Voucher).where(Voucher.id == used).values(first_used_at=NOON))
     return [used, sold, kept]
 
 
-def revoke(database: Database, place: Place, chosen: ColumnElement[bool], *, money_back: bool) -> int:
+def revoke(database: Database, place: Place, chosen: Chosen, *, money_back: bool) -> int:
     with database.write() as session:
         site = session.get_one(Site, place.site.id)
         done = revoke_vouchers(session, COMMAND_LINE, site, chosen, NOON, money_back=money_back, reason="Ill")

@@ -26,6 +26,10 @@ SILENCE = timedelta(seconds=60)
 MOST_WAITING = 5
 MOST_TRIES = 3
 
+# How the audit record calls codes on paper, and on a page or in an answer.
+PRINTED = "vouchers printed"
+SHOWN = "codes shown"
+
 
 class FileState(enum.StrEnum):
     """How far a print has come."""
@@ -95,10 +99,12 @@ def order_file(
     return file
 
 
-def record_print(session: Session, actor: Actor, site: Site, batch: Batch, count: int, now: datetime) -> None:
-    """Note in the audit record that codes of a batch were printed, and how many."""
+def record_print(
+    session: Session, actor: Actor, site: Site, batch: Batch, count: int, now: datetime, entry: str = PRINTED
+) -> None:
+    """Note in the audit record that codes of a batch were printed, or shown, and how many."""
     subject, detail = f"batch {batch.public_id}", f"{count} x"
-    audit.record(session, actor, "vouchers printed", subject, now, customer_id=site.customer_id, detail=detail)
+    audit.record(session, actor, entry, subject, now, customer_id=site.customer_id, detail=detail)
 
 
 def has_work(session: Session, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""What Prometheus is told: the RADIUS and portal workers' numbers, summed, and how the database stands."""
+"""What Prometheus is told: the numbers of all processes, summed, and how the database stands."""
 
 import contextlib
 import threading
@@ -16,7 +16,6 @@ from prometheus_client.registry import Collector
 from hotspot.clock import Clock
 from hotspot.counters import metrics_folder
 from hotspot.database import Database
-from portal.tally import PART as PORTAL
 from radius.server import SPOOL_FOLDER
 from radius.spool import count_set_aside
 from radius.tally import forget_gauges_of_the_dead
@@ -40,7 +39,7 @@ def registry_of(data_dir: Path, database: Callable[[], Database], clock: Clock) 
 
 
 class Workers(Collector):
-    """The files of all workers of both doors on this machine, added up; those of dead ones too, so that no counter goes back."""
+    """The files of all processes on this machine, added up; those of dead ones too, so that no counter goes back."""
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
@@ -52,7 +51,7 @@ class Workers(Collector):
         for _ in range(_MOST_TRIES):
             # Race: a worker begins or ends, and its files come, go or get another name.
             with contextlib.suppress(FileNotFoundError):
-                found = [*folder.glob("*.db"), *(folder / PORTAL).glob("*.db")]
+                found = [*folder.glob("*.db"), *folder.glob("*/*.db")]
                 files = [str(path) for path in found if path.stat().st_size]
                 return list(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]
         return []
@@ -113,15 +112,30 @@ def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(name, text, value=value)
 
 
+def _queues(gauges: Gauges) -> Iterable[Metric]:
+    waiting = GaugeMetricFamily(
+        "surfpass_webhook_messages_waiting", "Messages to webhooks that are not delivered", labels=["tried"]
+    )
+    age = GaugeMetricFamily("surfpass_webhook_age_seconds", "Age of the oldest of them", labels=["tried"])
+    for tried, queue in (("no", gauges.webhooks_untried), ("yes", gauges.webhooks_tried)):
+        waiting.add_metric([tried], queue.count)
+        age.add_metric([tried], queue.age)
+    yield waiting
+    yield age
+    yield _gauge("surfpass_prints_waiting", "Large prints that are not made yet", gauges.prints.count)
+    yield _gauge("surfpass_prints_age_seconds", "Age of the oldest of them", gauges.prints.age)
+
+
 def _families(gauges: Gauges) -> Iterable[Metric]:
+    yield from _queues(gauges)
     visits = GaugeMetricFamily("surfpass_visits", "Visits that are not closed, by state", labels=["state"])
     for state, count in gauges.visits.items():
         visits.add_metric([state.value], count)
     yield visits
     yield _gauge("surfpass_access_points", "Access points in service", gauges.access_points)
     yield _gauge("surfpass_access_points_full", "Access points at their limit or beyond", gauges.access_points_full)
-    yield _gauge("surfpass_disconnect_outbox", "Orders to NAS that are not done", gauges.outbox_depth)
-    yield _gauge("surfpass_disconnect_outbox_age_seconds", "Age of the oldest of them", gauges.outbox_age)
+    yield _gauge("surfpass_disconnect_outbox", "Orders to NAS that are not done", gauges.outbox.count)
+    yield _gauge("surfpass_disconnect_outbox_age_seconds", "Age of the oldest of them", gauges.outbox.age)
     yield _gauge(
         "surfpass_devices_at_two_places",
         "Devices that are online at two places at once: copied MAC addresses",

@@ -10,6 +10,7 @@ import structlog
 
 from deploy.installation import Installation
 from hotspot.clock import Clock
+from hotspot.counters import Counters
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.place import Site
@@ -37,12 +38,20 @@ class Workshop:
     clock: Clock
     portal_url: str
     stop: threading.Event
+    counters: Counters
+
+    def count(self, result: str, times: int = 1) -> None:
+        """Count a print that was made, or failed."""
+        self.counters.add("surfpass_prints", "Large prints", times, result=result)
 
 
 def run(installation: Installation, stop: threading.Event) -> None:
     """Make prints until `stop` is set; one that is not finished by then is made anew by whoever comes next."""
     settings = installation.settings
-    shop = Workshop(installation.database, installation.keyring(), installation.clock, settings.public_portal_url, stop)
+    counters, address = Counters(settings.data_dir, "printing"), settings.public_portal_url
+    shop = Workshop(installation.database, installation.keyring(), installation.clock, address, stop, counters)
+    for result in ("made", "failed"):
+        shop.count(result, 0)
     log.info("printing", every_seconds=LOOK_EVERY_SECONDS)
     work(shop)
 
@@ -89,6 +98,7 @@ def make_next(shop: Workshop) -> bool:
 
 
 def _make(shop: Workshop, claimed: Claimed, worker: str) -> None:
+    began = time.monotonic()
     try:
         body = _render(shop, claimed, worker)
     except _Interrupted:
@@ -98,9 +108,14 @@ def _make(shop: Workshop, claimed: Claimed, worker: str) -> None:
     except Exception:
         with shop.database.write() as session:
             files.fail(session, claimed, worker, shop.clock())
+        shop.count("failed")
         raise
     with shop.database.write() as session:
-        files.finish(session, shop.keyring, claimed, worker, body, shop.clock())
+        wanted = files.finish(session, shop.keyring, claimed, worker, body, shop.clock())
+    if wanted:
+        shop.count("made")
+        seconds = time.monotonic() - began
+        shop.counters.add("surfpass_prints_seconds", "Time that the prints took which were made", seconds)
 
 
 def _render(shop: Workshop, claimed: Claimed, worker: str) -> bytes:

@@ -7,12 +7,39 @@ used: they add values one by one, and where their files are is settled for a who
 import contextlib
 import os
 import secrets
+import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
-from prometheus_client.mmap_dict import MmapedDict
+import structlog
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 FOLDER = "metrics"
+_FILE_OCTETS = 16 * 1024
+
+_log = structlog.get_logger("metrics")
+
+
+class Counters:
+    """The counters of one process, in its part's own folder; without a folder to write in, none. Threads may share it."""
+
+    def __init__(self, data_dir: Path, part: str) -> None:
+        self._lock = threading.Lock()
+        self._file = None
+        try:
+            path = claim_file(metrics_folder(data_dir, part), "counter", process_name(), _FILE_OCTETS)
+            self._file = open_numbers(path)
+            weakref.finalize(self, self._file.close)
+        except OSError as error:
+            _log.warning("no metrics", error=error.strerror)
+
+    def add(self, name: str, text: str, count: float, **labels: str) -> None:
+        """Add to a counter; 0 shows it before anything happens: one that appears with 1 never rose, for Prometheus."""
+        key = mmap_key(name, f"{name}_total", list(labels), list(labels.values()), text)
+        with self._lock:
+            if self._file is not None:
+                self._file.write_value(key, self._file.read_value(key)[0] + count, 0.0)
 
 
 def metrics_folder(data_dir: Path, part: str = "") -> Path:

@@ -5,18 +5,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hotspot.place import AccessPoint
+from hotspot.webhooks import Delivery
 from sessions import doubles, guessing
 from sessions.heartbeat import Heartbeat
 from sessions.visit import RUNNING, Disconnect, Visit, VisitState, is_counted
+from vouchers.printing.files import WAITING, PrintFile
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Rows that wait, and the age of the oldest in seconds."""
+
+    count: int
+    age: float
 
 
 @dataclass(frozen=True)
 class Gauges:
-    """The numbers of one moment. `outbox_age` is of the oldest order not done, in seconds; `beats` by who beats,
+    """The numbers of one moment. `outbox` are orders to NAS that are not done; `beats` by who beats,
     `guess_alarms` by the limit that was used up within the hour.
 
     Visits that are closed are not counted: that would cost more than it tells.
@@ -25,33 +35,43 @@ class Gauges:
     visits: Mapping[VisitState, int]
     access_points: int
     access_points_full: int
-    outbox_depth: int
-    outbox_age: float
+    outbox: Waiting
     beats: Mapping[str, datetime]
     devices_at_two_places: int
     guess_alarms: Mapping[str, int]
+    webhooks_untried: Waiting
+    webhooks_tried: Waiting
+    prints: Waiting
 
 
 def measure(session: Session, now: datetime) -> Gauges:
-    """Measure; seven queries, each over what runs or waits and none over history."""
+    """Measure; ten queries, each over what runs or waits and none over history."""
     asked = select(func.count()).where(Visit.reserved_at.is_(None), Visit.state == VisitState.ASKED)
     running = select(Visit.state, func.count()).where(Visit.runs).group_by(Visit.state)
     visits = dict.fromkeys(RUNNING, 0) | dict(session.execute(running).all())
-    waiting = select(func.count(), func.min(Disconnect.created_at)).where(Disconnect.done_at.is_(None))
     guesses = Counter(dict.fromkeys((limit.name for limit in guessing.LIMITS), 0))
     for alarm in guessing.alarms(session, now):
         guesses[alarm.limit.name] += alarm.count
-    depth, oldest = session.execute(waiting).one()
+    told = Delivery.next_try_at.is_not(None)
     return Gauges(
         visits={VisitState.ASKED: session.scalar(asked) or 0} | visits,
         access_points=session.scalar(select(func.count()).where(AccessPoint.retired_at.is_(None))) or 0,
         access_points_full=_count_full(session),
-        outbox_depth=depth,
-        outbox_age=max((now - oldest).total_seconds(), 0.0) if oldest else 0.0,
+        outbox=_waiting(session, Disconnect.created_at, Disconnect.done_at.is_(None), now),
         devices_at_two_places=len(doubles.alarms(session, now)),
         beats=dict(session.execute(select(Heartbeat.name, Heartbeat.beat_at)).all()),
         guess_alarms=guesses,
+        webhooks_untried=_waiting(session, Delivery.created_at, told & (Delivery.attempts == 0), now),
+        webhooks_tried=_waiting(session, Delivery.created_at, told & (Delivery.attempts > 0), now),
+        prints=_waiting(session, PrintFile.created_at, PrintFile.state.in_(WAITING), now),
     )
+
+
+def _waiting(
+    session: Session, since: InstrumentedAttribute[datetime], waits: ColumnElement[bool], now: datetime
+) -> Waiting:
+    count, oldest = session.execute(select(func.count(), func.min(since)).where(waits)).one()
+    return Waiting(count, max((now - oldest).total_seconds(), 0.0) if oldest else 0.0)
 
 
 def _count_full(session: Session) -> int:

@@ -19,6 +19,7 @@ from deploy.installation import Installation
 from deploy.webhooks.addresses import is_outside
 from deploy.webhooks.client import Client, Outcome
 from hotspot.clock import Clock
+from hotspot.counters import Counters
 from hotspot.database import Database
 from hotspot.keys import Keyring, Purpose
 from hotspot.webhooks import LEASE, WAITS, Delivery, Webhook, forget_old, sign
@@ -54,7 +55,8 @@ def start(installation: Installation, stop: threading.Event) -> None:
     # Opened here, lest two threads open it at once.
     database, keyring = installation.database, installation.keyring()
     host = urlsplit(installation.settings.public_portal_url).hostname or ""
-    sender = Sender(database, keyring, Client(is_allowed=partial(is_outside, host)), installation.clock)
+    counters = Counters(installation.settings.data_dir, "webhooks")
+    sender = Sender(database, keyring, Client(is_allowed=partial(is_outside, host)), installation.clock, counters)
     threading.Thread(
         target=run, args=(database, sender, installation.clock, stop), name="webhooks", daemon=True
     ).start()
@@ -86,8 +88,11 @@ def look_after_stock(database: Database, now: datetime) -> None:
 class Sender:
     """Messages on their way, each in a thread of its own: whoever is slow holds up nobody but themselves."""
 
-    def __init__(self, database: Database, keyring: Keyring, client: Client, clock: Clock) -> None:
+    def __init__(self, database: Database, keyring: Keyring, client: Client, clock: Clock, counters: Counters) -> None:
         self._database, self._keyring, self._client, self._clock = database, keyring, client, clock
+        self._counters = counters
+        for result in ("delivered", "failed", "given_up"):
+            self._count(result, 0)
         self._back: SimpleQueue[tuple[Message, Outcome]] = SimpleQueue()
         self._away: dict[int, Message] = {}
         self._resting: dict[int, datetime] = {}
@@ -124,9 +129,13 @@ class Sender:
                 self._resting[message.webhook_id] = self._clock() + REST
         if back:
             with self._database.write() as session:
-                for message, outcome in back:
-                    _note(session, message, outcome, self._clock())
+                results = [_note(session, message, outcome, self._clock()) for message, outcome in back]
+            for result in results:
+                self._count(result, 1)
         return len(self._away)
+
+    def _count(self, result: str, times: int) -> None:
+        self._counters.add("surfpass_webhook_tries", "Messages sent to webhooks", times, result=result)
 
     def _chosen(self, session: Session, now: datetime) -> list[int]:
         """What is due and has room beside what is on its way, by id."""
@@ -191,8 +200,8 @@ def _headers(message: Message, now: datetime) -> dict[str, str]:
     }
 
 
-def _note(session: Session, message: Message, outcome: Outcome, now: datetime) -> None:
-    """Done, to be tried again, or given up."""
+def _note(session: Session, message: Message, outcome: Outcome, now: datetime) -> str:
+    """Done, to be tried again, or given up; how that is counted."""
     again = None if outcome.is_delivered or message.attempts > len(WAITS) else now + WAITS[message.attempts - 1]
     values = {
         "status": outcome.status,
@@ -201,5 +210,7 @@ def _note(session: Session, message: Message, outcome: Outcome, now: datetime) -
         "delivered_at": now if outcome.is_delivered else None,
     }
     session.execute(update(Delivery).where(Delivery.id == message.id).values(**values))
-    if not outcome.is_delivered:
-        log.info("webhook not delivered", delivery=message.public_id, status=outcome.status, reason=outcome.reason)
+    if outcome.is_delivered:
+        return "delivered"
+    log.info("webhook not delivered", delivery=message.public_id, status=outcome.status, reason=outcome.reason)
+    return "failed" if again else "given_up"

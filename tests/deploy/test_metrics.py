@@ -19,13 +19,17 @@ from typing import NoReturn
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from deploy import metrics
 from deploy.metrics import SetAside, Standing
+from hotspot.audit import COMMAND_LINE
 from hotspot.clock import utc_now
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.limits import Limit
+from hotspot.webhooks import Delivery, Event, add_webhook, tell
 from sessions.guessing import a_try, count
 from sessions.heartbeat import beat
 from sessions.outbox import ask_disconnect_ids
@@ -36,6 +40,7 @@ from tests.deploy.conftest import Surfpass, runner_with
 from tests.deploy.processes import Ports, Running, eventually, free_ports, inherited_environment, running
 from tests.deploy.test_run import code_on, log_in
 from vouchers.codes import Code
+from vouchers.printing.files import FileState, PrintFile
 
 Numbers = dict[tuple[str, ...], float]
 
@@ -58,6 +63,24 @@ def scrape(database: Callable[[], Database], patience: float = 3.0) -> Numbers:
     registry = CollectorRegistry()
     registry.register(Standing(database, lambda: NOON, patience))
     return parse(generate_latest(registry).decode())
+
+
+def a_queue(session: Session, keyring: Keyring, place: factories.Place) -> None:
+    """Messages to a webhook, two of which were tried, and a large print."""
+    hook = add_webhook(session, COMMAND_LINE, keyring, place.customer, "https://till.example/", NOON).webhook
+    for seconds, attempts in ((20, 0), (300, 3), (60, 1)):
+        told_at = NOON - timedelta(seconds=seconds)
+        tell(session, [hook.id], Event.TEST, {}, told_at)
+        session.execute(update(Delivery).where(Delivery.created_at == told_at).values(attempts=attempts))
+    (issued,) = factories.some_vouchers(session, keyring, place.site, place.article, 1, now=NOON)
+    user = factories.a_user(session, customer=place.customer)
+    session.execute(update(Delivery).where(Delivery.event == "vouchers.issued").values(next_try_at=None))
+    file = PrintFile(
+        user_id=user.id, site_id=place.site.id, batch_id=issued.voucher.batch_id, state=FileState.QUEUED, total=1,
+        order="", created_at=NOON - timedelta(seconds=40), heard_at=NOON,
+    )  # fmt: skip
+    session.add(file)
+    session.flush()
 
 
 def test_places_outbox_and_house_keeping_are_told(database: Database, keyring: Keyring) -> None:
@@ -85,6 +108,7 @@ def test_places_outbox_and_house_keeping_are_told(database: Database, keyring: K
         for visit, seconds in ((visits[1], 90), (visits[2], 30)):
             asked_at = NOON - timedelta(seconds=seconds)
             ask_disconnect_ids(session, [(visit.id, visit.nas_id)], CloseCause.REVOKED, asked_at)
+        a_queue(session, keyring, place)
         beat(session, "housekeeping", NOON)
         snapshot = factories.directory(session, keyring)
         guess = a_try(factories.located(snapshot, place.access_point), "02-00-00-00-00-01", Code.new())
@@ -98,6 +122,9 @@ def test_places_outbox_and_house_keeping_are_told(database: Database, keyring: K
     }
     assert (numbers["surfpass_access_points",], numbers["surfpass_access_points_full",]) == (1, 1)
     assert (numbers["surfpass_disconnect_outbox",], numbers["surfpass_disconnect_outbox_age_seconds",]) == (2, 90)
+    name, ages = "surfpass_webhook_messages_waiting", "surfpass_webhook_age_seconds"
+    assert (numbers[name, "no"], numbers[ages, "no"], numbers[name, "yes"], numbers[ages, "yes"]) == (1, 20, 2, 300)
+    assert (numbers["surfpass_prints_waiting",], numbers["surfpass_prints_age_seconds",]) == (1, 40)
     assert (numbers["surfpass_guess_alarms", "by_device"], numbers["surfpass_guess_alarms", "at_site"]) == (1, 0)
     assert numbers["surfpass_last_beat_timestamp_seconds", "housekeeping"] == NOON.timestamp()
 

@@ -1,16 +1,21 @@
 """The process that makes large prints."""
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from deploy import printing
+from deploy.metrics import Workers
 from deploy.printing import Workshop, make_next
 from hotspot.audit import Actor
+from hotspot.counters import Counters
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.place import Site
@@ -27,9 +32,11 @@ ORDER = Order(FACE, Output.SHEETS, Sheet(STOCKS["plain-85x55"]), Style())
 
 
 @pytest.fixture
-def shop(database: Database, keyring: Keyring, now: datetime) -> Workshop:
+def shop(database: Database, keyring: Keyring, now: datetime, tmp_path: Path) -> Workshop:
     """All that prints are made with."""
-    return Workshop(database, keyring, lambda: now, "https://portal.example", threading.Event())
+    return Workshop(
+        database, keyring, lambda: now, "https://portal.example", threading.Event(), Counters(tmp_path, "printing")
+    )
 
 
 @pytest.fixture
@@ -59,9 +66,23 @@ def when_first_reported(monkeypatch: pytest.MonkeyPatch, do: Callable[[], None])
     monkeypatch.setattr(files, "report", reported)
 
 
-def test_a_print_is_made_and_then_there_is_nothing_to_do(shop: Workshop, ordered: PrintFile) -> None:
+def counted(folder: Path, name: str) -> float:
+    """What Prometheus is told of prints."""
+    registry = CollectorRegistry()
+    registry.register(Workers(folder))
+    told = generate_latest(registry).decode()
+    name = "_seconds_total" if name == "_seconds" else f"_total{name}"
+    found = re.search(rf"^surfpass_prints{re.escape(name)} (\S+)$", told, re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
+def test_a_print_is_made_and_then_there_is_nothing_to_do(shop: Workshop, ordered: PrintFile, tmp_path: Path) -> None:
+    shop.count("failed", 0)
     assert make_next(shop)
     assert not make_next(shop)
+    made, failed, seconds = (counted(tmp_path, name) for name in ('{result="made"}', '{result="failed"}', "_seconds"))
+    assert (made, failed, 0 < seconds < 60) == (1, 0, True)
     file = now_is(shop, ordered)
     assert file.state is FileState.DONE
     with shop.database.read() as session:
@@ -102,7 +123,7 @@ def test_a_process_that_is_told_to_stop_leaves_its_print_to_the_next(
 
 
 def test_a_print_that_cannot_be_made_is_said_to_have_failed(
-    shop: Workshop, ordered: PrintFile, monkeypatch: pytest.MonkeyPatch
+    shop: Workshop, ordered: PrintFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_down(*_told: object, **_more: object) -> bytes:
         raise ArithmeticError
@@ -111,6 +132,7 @@ def test_a_print_that_cannot_be_made_is_said_to_have_failed(
     with pytest.raises(ArithmeticError):
         make_next(shop)
     assert now_is(shop, ordered).state is FileState.FAILED
+    assert counted(tmp_path, '{result="failed"}') == 1
     assert not make_next(shop)
 
 

@@ -4,6 +4,7 @@ import base64
 import hmac
 import ipaddress
 import json
+import re
 import ssl
 import subprocess
 import threading
@@ -16,12 +17,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from prometheus_client import CollectorRegistry, generate_latest
+from sqlalchemy import func, select, update
 
+from deploy.metrics import Workers
 from deploy.webhooks.addresses import is_outside, is_public, local_addresses
 from deploy.webhooks.client import LARGEST_ANSWER, Client, Outcome
 from deploy.webhooks.sender import AT_ONCE, REST, Sender, look_after_stock
 from hotspot.audit import COMMAND_LINE
+from hotspot.counters import Counters
 from hotspot.database import Database
 from hotspot.errors import WrongUse
 from hotspot.keys import Keyring
@@ -42,6 +46,9 @@ from sessions.desk import by_ids, revoke_vouchers, undo
 from tests.conftest import NOON
 from tests.factories import Place, a_place, some_vouchers
 from vouchers.stock_alarms import set_threshold
+
+# There is no such folder, nor can it be made.
+NO_COUNTERS = Counters(Path(__file__), "webhooks")
 
 
 @dataclass
@@ -158,7 +165,7 @@ def a_test_event(database: Database, venue: Told, now: datetime = NOON) -> None:
 
 def send_due(database: Database, keyring: Keyring, client: Client, now: datetime) -> int:
     """Send what is due, and wait for what becomes of it; how many were tried."""
-    sender = Sender(database, keyring, client, lambda: now)
+    sender = Sender(database, keyring, client, lambda: now, NO_COUNTERS)
     sent = sender.begin()
     while sent and sender.gather(20):
         continue
@@ -280,6 +287,26 @@ class Refusing(Client):
         return Outcome(reason="no-answer")
 
 
+def test_what_becomes_of_messages_is_counted(database: Database, keyring: Keyring, venue: Told, tmp_path: Path) -> None:
+    answers = [Outcome(200), Outcome(500), Outcome(500)]
+    with database.write() as session:
+        tell(session, [venue.made.webhook.id] * 3, Event.TEST, {}, NOON)
+        last = select(func.max(Delivery.id)).scalar_subquery()
+        session.execute(update(Delivery).where(Delivery.id == last).values(attempts=len(WAITS)))
+
+    class Answering(Client):
+        def post(self, *_args: object) -> Outcome:
+            return answers.pop(0)
+
+    sender = Sender(database, keyring, Answering(), lambda: NOON, Counters(tmp_path, "webhooks"))
+    while sender.begin():
+        sender.gather(5)
+    registry = CollectorRegistry()
+    registry.register(Workers(tmp_path))
+    told = generate_latest(registry).decode()
+    assert re.findall(r'surfpass_webhook_tries_total{result="(\w+)"} 1.0', told) == ["delivered", "failed", "given_up"]
+
+
 def test_what_fails_is_tried_for_three_days_and_then_given_up(
     database: Database, keyring: Keyring, venue: Told
 ) -> None:
@@ -338,7 +365,7 @@ def test_a_receiver_that_never_answers_delays_nobody_else(
                 others += 1
             return Outcome(200)
 
-    sender, started = Sender(database, keyring, Slow(), lambda: NOON), time.monotonic()
+    sender, started = Sender(database, keyring, Slow(), lambda: NOON, NO_COUNTERS), time.monotonic()
     while others < 40 and time.monotonic() - started < 10:
         sender.begin()
         sender.gather(1)
@@ -365,7 +392,7 @@ def test_one_customer_takes_two_connections_and_all_a_bounded_number(
             silent.wait(20)
             return Outcome(200)
 
-    sender = Sender(database, keyring, Silent(), lambda: NOON)
+    sender = Sender(database, keyring, Silent(), lambda: NOON, NO_COUNTERS)
     assert (sender.begin(), sender.begin()) == (AT_ONCE, 0)
     assert max(Counter(one.customer_id for one in sender.away).values()) == 2
     silent.set()
@@ -384,7 +411,7 @@ def test_who_does_not_answer_rests_and_leaves_room_for_others(
         ]
         for one in hooks:
             tell(session, [one.webhook.id] * 3, Event.TEST, {}, NOON)
-    sender = Sender(database, keyring, Refusing(), lambda: clock[0])
+    sender = Sender(database, keyring, Refusing(), lambda: clock[0], NO_COUNTERS)
 
     def turn() -> int:
         sent = sender.begin()

@@ -7,10 +7,13 @@ import argparse
 import sys
 import threading
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from deploy.printing import Workshop, make_next
 from hotspot.audit import Actor
 from hotspot.clock import utc_now
+from hotspot.counters import Counters
 from hotspot.database import Database
 from hotspot.keys import create_missing_keys, derive_master_key, load_keyring
 from tests.factories import a_place, a_user, some_vouchers
@@ -30,16 +33,17 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--cards", type=int, default=10_000)
     told = parser.parse_args()
-    shop = _order(Database(told.url), told.cards)
-    begun, worked = time.perf_counter(), time.process_time()
-    if not make_next(shop):
-        raise SystemExit("there was nothing to print")
+    with TemporaryDirectory() as folder:
+        shop = _order(Database(told.url), told.cards, Path(folder))
+        begun, worked = time.perf_counter(), time.process_time()
+        if not make_next(shop):
+            raise SystemExit("there was nothing to print")
     took, work = time.perf_counter() - begun, time.process_time() - worked
     sys.stdout.write(f"PDF of {told.cards} cards: {took:.1f} s, of which {work:.1f} s of one processor\n")
     shop.database.dispose()
 
 
-def _order(database: Database, cards: int) -> Workshop:
+def _order(database: Database, cards: int, folder: Path) -> Workshop:
     now = utc_now()
     with database.write() as session:
         create_missing_keys(session, _MASTER, now)
@@ -50,7 +54,9 @@ def _order(database: Database, cards: int) -> Workshop:
         batch = session.get_one(Batch, issued[0].voucher.batch_id)
         order = Order(FACE, Output.SHEETS, Sheet(STOCKS["plain-85x55"]), Style())
         files.order_file(session, Actor(user.id), user.id, place.site, batch, order, cards, now)
-    return Workshop(database, keyring, utc_now, "https://portal.example", threading.Event())
+    return Workshop(
+        database, keyring, utc_now, "https://portal.example", threading.Event(), Counters(folder, "printing")
+    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from deploy.printing import Workshop, make_next
 from hotspot.audit import COMMAND_LINE as NOBODY
 from hotspot.audit import AuditEntry
+from hotspot.counters import Counters
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.people import Role
@@ -197,7 +198,7 @@ def test_a_large_print_is_made_elsewhere_and_fetched_by_who_ordered_it(
     file = f"{ordered.location}/vouchers.pdf"
     assert desk.desk.get(file).status_code == 404
 
-    assert make_next(Workshop(database, keyring, clock, PORTAL_URL, Event()))
+    assert make_next(Workshop(database, keyring, clock, PORTAL_URL, Event(), Counters(tmp_path, "printing")))
     ready = desk.desk.get(ordered.location)
     assert "Refresh" not in ready.headers
     assert "3 of 3" in words_of(ready)

@@ -66,7 +66,7 @@ def change_vouchers(site_id: str) -> Response:
             site = gate.find(session, user, Site, site_id)
             chosen, ids = _chosen(session, site)
             record = portal.directory(session).sites[site.id]
-            wish = _Wish(session, Actor(user.id), site, record, chosen, ids, portal.clock())
+            wish = _Wish(session, user.actor, site, record, chosen, ids, portal.clock())
             done = _once(session, site, partial(act, wish), wish.now)
             deed = done.deed.public_id if done.deed else None
     except Refusal as refusal:
@@ -85,7 +85,7 @@ def credit(site_id: str) -> Response:
             site, now = gate.find(session, user, Site, site_id), portal.clock()
             since = now - timedelta(hours=_whole("ended", 0, 720)) if request.form.get("ended") else None
             by = timedelta(hours=_whole("hours", 1, 720))
-            done = _once(session, site, partial(credit_outage, session, Actor(user.id), site, by, now, since), now)
+            done = _once(session, site, partial(credit_outage, session, user.actor, site, by, now, since), now)
             deed = done.deed.public_id if done.deed else None
     except Refusal as refusal:
         flash(wording.refusal_words(refusal), "bad")
@@ -99,7 +99,7 @@ def _once(session: Session, site: Site, act: Callable[[], Done], now: datetime) 
     asked = sorted((name, value) for name, value in request.form.items(multi=True) if name != "csrf_token")
     # A form that is gone back to, and filled in otherwise, is another one.
     key = sha256(repr(asked).encode()).hexdigest() if request.form.get("once") else ""
-    return change_once(session, site, key, asked, act, now)
+    return change_once(session, site, signed_in().once_key(key), asked, act, now)
 
 
 def undo_deed(deed_id: str) -> Response:
@@ -110,7 +110,7 @@ def undo_deed(deed_id: str) -> Response:
             deed = gate.find(session, user, Deed, deed_id)
             site = session.get_one(Site, deed.site_id)
             site_id = site.public_id
-            done = undo(session, Actor(user.id), site, deed, portal.clock())
+            done = undo(session, user.actor, site, deed, portal.clock())
     except Refusal as refusal:
         flash(wording.refusal_words(refusal), "bad")
     else:

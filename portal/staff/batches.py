@@ -7,7 +7,6 @@ from datetime import datetime
 from flask import abort, render_template, request
 from sqlalchemy.orm import Session
 
-from hotspot.audit import Actor
 from hotspot.directory import SiteRecord
 from hotspot.keys import Keyring
 from hotspot.place import Site
@@ -158,7 +157,7 @@ def print_batch(batch_id: str) -> str:
 def _note(loaded: _Loaded, count: int, entry: str) -> None:
     portal = current()
     with portal.database.write() as session:
-        record_print(session, Actor(signed_in().id), loaded.site, loaded.batch, count, portal.clock(), entry)
+        record_print(session, signed_in().actor, loaded.site, loaded.batch, count, portal.clock(), entry)
 
 
 def _part_asked() -> int:

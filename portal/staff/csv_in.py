@@ -9,7 +9,6 @@ from flask_babel import ngettext
 from sqlalchemy.orm import Session
 from werkzeug import Response
 
-from hotspot.audit import Actor
 from hotspot.database import new_public_id
 from hotspot.errors import Refusal
 from hotspot.place import Site
@@ -100,7 +99,7 @@ def _fault(session: Session, site: Site, order: Order) -> str:
     portal = current()
     tried = session.begin_nested()
     try:
-        open_batch(session, Actor(signed_in().id), portal.keyring, site, replace(order, count=1), portal.clock())
+        open_batch(session, signed_in().actor, portal.keyring, site, replace(order, count=1), portal.clock())
     except Refusal as refusal:
         return wording.refusal_words(refusal)
     finally:
@@ -110,7 +109,7 @@ def _fault(session: Session, site: Site, order: Order) -> str:
 
 def _issue(session: Session, site: Site, lines: list[ReadLine]) -> Response:
     """All lines in one transaction; sent twice, they are issued once."""
-    portal, actor, now = current(), Actor(signed_in().id), current().clock()
+    portal, actor, now = current(), signed_in().actor, current().clock()
     count = 0
     for line in lines:
         order = line.order
@@ -120,7 +119,7 @@ def _issue(session: Session, site: Site, lines: list[ReadLine]) -> Response:
             return open_batch(session, actor, portal.keyring, site, order, now)
 
         asked = (order.article.public_id, order.count, order.note, order.good_from, order.good_until)
-        done = once(session, site, f"{request.form['key'][:100]}-{line.number}", asked, make, now)
+        done = once(session, site, signed_in().once_key(f"{request.form['key'][:100]}-{line.number}"), asked, make, now)
         count += 0 if done.again else order.count
     flash(ngettext("%(num)s voucher issued.", "%(num)s vouchers issued.", count), "good")
     return redirect(url_for("staff.site", site_id=site.public_id), 303)

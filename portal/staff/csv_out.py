@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 from flask import Response
 from flask_babel import gettext as _
 
-from hotspot.audit import Actor
 from hotspot.place import Site
 from hotspot.rights import Right
 from portal import gate
@@ -35,7 +34,7 @@ def batch_csv(batch_id: str) -> Response:
     codes = {one.id: _code(one, states[one.id]) if prints else "" for one in found}
     if count := sum(bool(code) for code in codes.values()):
         with portal.database.write() as session:
-            record_print(session, Actor(user.id), site, batch, count, now)
+            record_print(session, user.actor, site, batch, count, now)
     out = io.StringIO()
     writer = csv.writer(out, delimiter=";")
     writer.writerow([_("Serial number"), _("State"), _("Note"), _("Good until"), _("Code")])

@@ -8,7 +8,6 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 from werkzeug import Response
 
-from hotspot.audit import Actor
 from hotspot.errors import Refusal
 from hotspot.place import Site
 from portal import gate
@@ -84,7 +83,7 @@ def _do(batch_id: str, act: Callable[..., Done]) -> Done | None:
     try:
         with portal.database.write() as session:
             batch, site = _find(session, user, batch_id)
-            return act(session, Actor(user.id), site, batch, portal.clock())
+            return act(session, user.actor, site, batch, portal.clock())
     except Refusal as refusal:
         flash(wording.refusal_words(refusal), "bad")
         return None

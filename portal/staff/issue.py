@@ -14,7 +14,6 @@ from werkzeug import Response
 from wtforms import BooleanField, DateTimeLocalField, HiddenField, IntegerField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
-from hotspot.audit import Actor
 from hotspot.clock import at_wall_clock
 from hotspot.database import new_public_id
 from hotspot.directory import SiteRecord
@@ -127,10 +126,10 @@ def _begin(site_id: str, form: IssueForm) -> Once:
         order = _order(form, article, portal.directory(session).sites[place.id].zone)
 
         def make() -> Batch:
-            return open_batch(session, Actor(user.id), portal.keyring, place, order, now)
+            return open_batch(session, user.actor, portal.keyring, place, order, now)
 
         asked = (article.public_id, order.count, order.note, order.good_from, order.good_until, order.inactive)
-        return once(session, place, form.once.data or "", asked, make, now)
+        return once(session, place, user.once_key(form.once.data or ""), asked, make, now)
 
 
 def _order(form: IssueForm, article: Pass, zone: ZoneInfo) -> Order:

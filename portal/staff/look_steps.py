@@ -4,7 +4,6 @@ from flask import Response, abort, flash, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotspot.audit import Actor
 from hotspot.errors import Refusal
 from hotspot.look_changes import OPERATORS_STEPS, Step, allow_own_page, take_step
 from hotspot.looks import Look, PictureKind, picture_body
@@ -24,7 +23,7 @@ def switch_own_page(site_id: str) -> AnyResponse:
     portal, user = current(), signed_in()
     allowed = request.form.get("allowed") == "1"
     with portal.database.write() as session:
-        allow_own_page(session, Actor(user.id), gate.find(session, user, Site, site_id), allowed, portal.clock())
+        allow_own_page(session, user.actor, gate.find(session, user, Site, site_id), allowed, portal.clock())
     flash(_("The own page is on.") if allowed else _("The own page is off: guests get the standard page."), "good")
     return redirect(url_for("staff.own_page", site_id=site_id), 303)
 
@@ -41,7 +40,7 @@ def step_look(look_id: str) -> AnyResponse:
     try:
         with portal.database.write() as session:
             found = gate.find(session, user, Look, look_id)
-            take_step(session, Actor(user.id), found, step, seen, portal.clock(), note)
+            take_step(session, user.actor, found, step, seen, portal.clock(), note)
     except Refusal as refusal:
         flash(look_words.refusal_words(refusal), "bad")
     else:

@@ -16,7 +16,6 @@ from werkzeug import Response
 from wtforms import BooleanField, ColorField, Field, TextAreaField
 from wtforms.validators import Length
 
-from hotspot.audit import Actor
 from hotspot.colours import Colour, Part, contrasts
 from hotspot.errors import Refusal
 from hotspot.legal import TEXT_LANGUAGES
@@ -112,7 +111,7 @@ def save_own_page(site_id: str) -> Response | tuple[str, int]:
         return _render(page, form), 400
     try:
         with portal.database.write() as session:
-            save_look(session, Actor(user.id), gate.find(session, user, Site, site_id), new, portal.clock())
+            save_look(session, user.actor, gate.find(session, user, Site, site_id), new, portal.clock())
     except Refusal as refusal:
         flash(look_words.refusal_words(refusal), "bad")
         return redirect(url_for("staff.own_page", site_id=site_id), 303)

@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug import Response
 
-from hotspot.audit import Actor
 from hotspot.clock import at_wall_clock
 from hotspot.database import new_public_id
 from hotspot.directory import SiteRecord
@@ -87,7 +86,7 @@ def buttons_at(session: Session, site: Site) -> list[Button]:
 def issue_one(site_id: str) -> Response:
     """Issue the voucher of a button, once however often it is sent, then show it."""
     portal, user = current(), signed_in()
-    now, key = portal.clock(), request.form.get("once", "")
+    now, key = portal.clock(), user.once_key(request.form.get("once", ""))
     try:
         with portal.database.write() as session:
             site = gate.find(session, user, Site, site_id)
@@ -97,9 +96,9 @@ def issue_one(site_id: str) -> Response:
             order = _order(choice, portal.directory(session).sites[site.id], request.form.get("until", ""))
 
             def make() -> Batch:
-                batch = open_batch(session, Actor(user.id), portal.keyring, site, order, now)
+                batch = open_batch(session, user.actor, portal.keyring, site, order, now)
                 # It is handed over at once, and paid for.
-                sell(session, Actor(user.id), site, Voucher.batch_id == batch.id, now)
+                sell(session, user.actor, site, Voucher.batch_id == batch.id, now)
                 print_at_once(session, site, vouchers_of(session, batch, offset=0, limit=1)[0])
                 return batch
 

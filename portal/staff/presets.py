@@ -60,7 +60,7 @@ def new_preset(site_id: str) -> Response:
     try:
         with portal.database.write() as session:
             site = gate.find(session, user, Site, site_id)
-            add_preset(session, Actor(user.id), site, _told(session, site), portal.clock())
+            add_preset(session, user.actor, site, _told(session, site), portal.clock())
     except Refusal as refusal:
         flash(wording.refusal_words(refusal), "bad")
     else:
@@ -71,7 +71,7 @@ def new_preset(site_id: str) -> Response:
 def edit_preset(preset_id: str) -> Response:
     """Change, move or remove a button, by which of the form's buttons was pressed."""
     portal, user, step = current(), signed_in(), request.form.get("step", "")
-    now, actor = portal.clock(), Actor(user.id)
+    now, actor = portal.clock(), user.actor
     with portal.database.write() as session:
         preset = gate.find(session, user, Preset, preset_id)
         site = session.get_one(Site, preset.site_id)

@@ -12,7 +12,6 @@ from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from hotspot.audit import Actor
 from hotspot.place import Site
 from portal import gate
 from portal.context import current
@@ -80,7 +79,7 @@ def add_printer(site_id: str) -> str | tuple[str, int]:
     with portal.database.write() as session:
         site = gate.find(session, user, Site, site_id)
         kind, width = PrinterKind(form.kind.data), int(form.width.data)
-        actor, now = Actor(user.id), portal.clock()
+        actor, now = user.actor, portal.clock()
         _printer, key = store.add_printer(session, actor, portal.keyring, site, form.name.data or "", kind, width, now)
     endpoint = "printer.star_poll" if kind is PrinterKind.STAR else "printer.epson_talk"
     return _render(site_id, PrinterForm(None), portal.settings.public_portal_url + url_for(endpoint, key=key))
@@ -92,7 +91,7 @@ def test_printer(printer_id: str) -> Response:
     with portal.database.write() as session:
         printer, site = _find(session, printer_id)
         face = Face(site.name, portal.settings.operator_name, ssid_of(site), "", ())
-        store.send(session, Actor(user.id), printer, [], face, portal.clock())
+        store.send(session, user.actor, printer, [], face, portal.clock())
     flash(_("A test waits for %(name)s.", name=printer.name), "good")
     return _back(site)
 
@@ -102,9 +101,9 @@ def print_again(printer_id: str) -> Response:
     portal, user = current(), signed_in()
     with portal.database.write() as session:
         printer, site = _find(session, printer_id)
-        job = store.send_again(session, Actor(user.id), printer, portal.clock())
+        job = store.send_again(session, user.actor, printer, portal.clock())
         if job:
-            store.record_again(session, Actor(user.id), job, site.customer_id, portal.clock())
+            store.record_again(session, user.actor, job, site.customer_id, portal.clock())
     if job:
         flash(_("The last slip waits for %(name)s once more.", name=printer.name), "good")
     else:
@@ -117,7 +116,7 @@ def print_taps(printer_id: str) -> Response:
     portal, user, on = current(), signed_in(), request.form.get("on") == "1"
     with portal.database.write() as session:
         printer, site = _find(session, printer_id)
-        store.print_taps(session, Actor(user.id), printer, site.customer_id, on, portal.clock())
+        store.print_taps(session, user.actor, printer, site.customer_id, on, portal.clock())
     if on:
         flash(_("%(name)s prints at once whatever one tap issues.", name=printer.name), "good")
     else:
@@ -130,7 +129,7 @@ def remove_printer(printer_id: str) -> Response:
     portal, user = current(), signed_in()
     with portal.database.write() as session:
         printer, site = _find(session, printer_id)
-        store.retire_printer(session, Actor(user.id), printer, site.customer_id, portal.clock())
+        store.retire_printer(session, user.actor, printer, site.customer_id, portal.clock())
     flash(_("%(name)s is removed: its address answers no more.", name=printer.name), "good")
     return _back(site)
 

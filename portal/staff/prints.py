@@ -8,7 +8,6 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 from werkzeug import Response
 
-from hotspot.audit import Actor
 from hotspot.errors import Refusal
 from hotspot.place import Site
 from portal import gate
@@ -101,7 +100,7 @@ def print_pdf(batch_id: str) -> Response | tuple[str, int]:
 
 def _print(batch_id: str, form: PrintForm, sheet: Sheet) -> Response:
     portal, user = current(), signed_in()
-    now, actor = portal.clock(), Actor(user.id)
+    now, actor = portal.clock(), user.actor
     with portal.database.write() as session:
         batch = gate.find(session, user, Batch, batch_id)
         site = session.get_one(Site, batch.site_id)

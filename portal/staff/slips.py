@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from werkzeug import Response
 
 from hotspot import audit
-from hotspot.audit import Actor
 from hotspot.place import Site
 from portal import gate, qr
 from portal.context import current
@@ -84,7 +83,7 @@ def print_at_once(session: Session, site: Site, voucher: Voucher) -> None:
         slips = _slips(session, [voucher])
         _record(session, slips, [voucher])
         for printer in here:
-            printers.send(session, Actor(signed_in().id), printer, slips.ids, slips.face, current().clock())
+            printers.send(session, signed_in().actor, printer, slips.ids, slips.face, current().clock())
 
 
 def _print(session: Session, vouchers: Sequence[Voucher], back: str) -> Response | str:
@@ -120,7 +119,7 @@ def _slips(session: Session, vouchers: Sequence[Voucher]) -> _Slips:
 
 def _record(session: Session, slips: _Slips, vouchers: Sequence[Voucher]) -> None:
     """Each slip stands in the audit record by its voucher's name."""
-    actor, now = Actor(signed_in().id), current().clock()
+    actor, now = signed_in().actor, current().clock()
     for one in vouchers:
         subject = f"voucher {one.public_id}"
         audit.record(session, actor, "voucher printed", subject, now, customer_id=slips.site.customer_id)
@@ -129,7 +128,7 @@ def _record(session: Session, slips: _Slips, vouchers: Sequence[Voucher]) -> Non
 def _send(session: Session, printer: Printer, slips: _Slips, back: str) -> Response:
     """A job for each, so that the paper is cut between them."""
     for voucher_id in slips.ids:
-        printers.send(session, Actor(signed_in().id), printer, [voucher_id], slips.face, current().clock())
+        printers.send(session, signed_in().actor, printer, [voucher_id], slips.face, current().clock())
     count = len(slips.ids)
     flash(
         ngettext("%(num)s slip waits for %(name)s.", "%(num)s slips wait for %(name)s.", count, name=printer.name),

@@ -16,7 +16,6 @@ from werkzeug import Response
 from wtforms import DateTimeLocalField, Field, HiddenField, TextAreaField
 from wtforms.validators import Length, Optional
 
-from hotspot.audit import Actor
 from hotspot.errors import Refusal
 from hotspot.legal import LONGEST_TEXT, TEXT_LANGUAGES, LegalKind, LegalVersion, NewText, publish, versions_of
 from portal.context import current
@@ -127,7 +126,7 @@ def publish_text(kind: str) -> Response | tuple[str, int]:
         return _render(wanted, lines, form, _read(form, versions)), 200
     try:
         with portal.database.write() as session:
-            version = publish(session, Actor(user.id), wanted, form.filled(), form.moment(now), now)
+            version = publish(session, user.actor, wanted, form.filled(), form.moment(now), now)
             number = version.number
     except Refusal as refusal:
         flash(str(wording.REFUSALS.get(refusal.code, refusal.sentence)), "bad")

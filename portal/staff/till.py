@@ -14,7 +14,6 @@ from werkzeug import Response
 from wtforms import HiddenField, StringField
 from wtforms.validators import Length, ValidationError
 
-from hotspot.audit import Actor
 from hotspot.errors import NotFound, Refusal
 from hotspot.place import Site
 from portal import formats, gate
@@ -98,7 +97,7 @@ def sell_voucher(site_id: str) -> Response | tuple[str, int]:
         with portal.database.write() as session:
             site = gate.find(session, user, Site, site_id)
             found = gate.find_voucher(session, user, portal.keyring, wanted)
-            count = sell(session, Actor(user.id), site, Voucher.id == found.id, portal.clock())
+            count = sell(session, user.actor, site, Voucher.id == found.id, portal.clock())
             told = found.name, formats.price(found.price_cents, found.currency)
     except NotFound as error:
         return _page(site_id, wanted=wanted[:80], error=str(wording.REFUSALS.get(error.code, error.sentence))), 404
@@ -121,7 +120,7 @@ def close_till(site_id: str) -> Response | tuple[str, int]:
             currency = str(form.currency.data)
             if currency not in (currencies(session, site) or [DEFAULT_CURRENCY]):
                 abort(400)
-            closing = close_shift(session, Actor(user.id), site, currency, seen, count, portal.clock())
+            closing = close_shift(session, user.actor, site, currency, seen, count, portal.clock())
             words = _told(closing.difference_cents, currency)
     except Refusal as refusal:
         flash(str(wording.REFUSALS.get(refusal.code, refusal.sentence)), "bad")

@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug import Response
 
-from hotspot.audit import Actor
 from hotspot.errors import NotFound, Refusal
 from hotspot.place import Site
 from portal import articles, formats, gate
@@ -132,7 +131,7 @@ def replace(voucher_id: str) -> Response:
             record = portal.directory(session).sites[site.id]
 
             def make() -> Batch:
-                return replace_slip(session, Actor(user.id), portal.keyring, site, record, found, now)
+                return replace_slip(session, user.actor, portal.keyring, site, record, found, now)
 
             batch_id = once(session, site, key, voucher_id, make, now).batch.public_id
     except Refusal as refusal:
@@ -158,7 +157,7 @@ def revoke_voucher(voucher_id: str) -> Response:
         found = gate.find(session, user, Voucher, voucher_id)
         serial, place = found.serial, session.get_one(Site, found.site_id)
         money_back = request.form.get("money_back") == "1"
-        done = revoke_vouchers(session, Actor(user.id), place, by_ids([found.id]), now, money_back=money_back)
+        done = revoke_vouchers(session, user.actor, place, by_ids([found.id]), now, money_back=money_back)
         deed = done.deed.public_id if done.deed else None
     flash(
         _(

@@ -94,6 +94,15 @@ def test_reading_the_list_again_issues_nothing(venue: Venue, database: Database)
     assert count_of(database) == 2
 
 
+def test_a_form_of_a_colleague_is_another_form(app: Flask, venue: Venue, database: Database) -> None:
+    with database.write() as session:
+        a_user(session, customer=session.merge(venue.place.customer), email="colleague@example.org")
+    venue.issue(3, once="a key that both have")
+    there = Venue(venue.place, venue.owner, signed_in(app, "colleague@example.org"))
+    there.issue(2, once="a key that both have")
+    assert count_of(database) == 5
+
+
 @pytest.mark.parametrize("count", ["0", "10001", "-1", "", "many", "1.5"])
 def test_one_to_ten_thousand_are_issued_at_a_time(venue: Venue, database: Database, count: str) -> None:
     answer = venue.staff.submit(venue.staff.get(venue.page), venue.page, count=count, note="kept")

@@ -181,6 +181,7 @@ def test_every_page_of_people_has_no_fault_and_fits_the_window(
     page.fill("#password", PASSWORD)
     page.click("form[action='/login'] button")
     page.wait_for_url("**/desk")
+    assert page.locator(".staff-nav").evaluate("(nav) => nav.clientHeight") < 60  # one row
     for path in ("/desk/account", "/desk/account/factor/app", "/desk/record", "/desk/people"):
         look(path)
     page.get_by_role("link", name="Kim").click()

@@ -129,11 +129,13 @@ def _render(
     site_id: str, site: Site, passes: list[Pass], lines: list[LineView] | None = None, text: str = "", fault: str = ""
 ) -> str:
     link_languages_to("staff.import_page", site_id=site_id)
+    # Texts within an f-string are not found by those who translate.
+    note = _("conference")
     return render_template(
         "staff/import.html",
         site_id=site_id,
         site=site.name,
-        example=f"pass;count;note;good_from;good_until\n{passes[0].slug if passes else 'day'};10;{_('conference')};;",
+        example=f"pass;count;note;good_from;good_until\n{passes[0].slug if passes else 'day'};10;{note};;",
         lines=lines or [],
         text=text,
         fault=fault,

@@ -17,11 +17,16 @@ from werkzeug.serving import make_server
 from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.keys import Keyring
+from hotspot.people import Role
+from portal.staff import prints
 from tests.conftest import NOON
 from tests.factories import PASSWORD, Place, a_pass, a_place, a_user
+from tests.portal.desk import signed_in
 from vouchers.issuing import CHUNK, Order, issue
-from vouchers.passes import TermsColumns
+from vouchers.passes import Pass, TermsColumns
 from vouchers.presets import NewPreset, add_preset
+from vouchers.printing import printers
+from vouchers.printing.printers import PrinterKind
 from vouchers.voucher import Batch, Voucher
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -110,6 +115,76 @@ def test_the_pages_of_the_desk_are_accessible_and_fit_a_phone(desk: Desk, databa
         desk.page.goto(path)
         assert violations(desk.page) == [], path
         assert desk.page.evaluate("document.documentElement.scrollWidth") <= NARROW, path
+
+
+# What can be operated; of radio buttons one is reached, and a date has a place for each of its parts.
+_OPERATED = """() => {
+    const seen = one => one.checkVisibility() && !one.disabled && one.type !== 'radio'
+    window.unreached = new Set([...document.querySelectorAll('a[href], button, input, select, textarea, summary')].filter(seen))
+    document.addEventListener('focusin', event => unreached.delete(event.target))
+    return unreached.size + 6 * document.querySelectorAll('[type=date], [type=month], [type=datetime-local]').length
+}"""
+
+
+def unreached(page: Page) -> list[str]:
+    """What nobody gets to who has no mouse."""
+    for _ in range(page.evaluate(_OPERATED) + 1):
+        page.keyboard.press("Tab")
+    found: list[str] = page.evaluate("() => [...unreached].map(one => one.outerHTML)")
+    return found
+
+
+CSV = {
+    "fault": b"pass;count;note\nday;3;Saal A\nweek;1;\n",
+    "good": b"pass;count;note\nday;3;Saal A\nday;20;Konferenz im Herbst\n",
+}
+
+
+def test_all_other_pages_of_the_desk_are_accessible_fit_a_phone_and_need_no_mouse(
+    desk: Desk, app: Flask, database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prints, "MOST_AT_ONCE", 2)
+    with database.write() as session:
+        session.get_one(Pass, desk.place.article.id).slug = "day"
+        printers.add_printer(session, COMMAND_LINE, keyring, desk.place.site, "Theke", PrinterKind.STAR, 80, NOON)
+        a_user(session, Role.OPERATOR, email="operator@example.org")
+        batch = session.scalars(select(Batch.public_id)).one()
+    page = desk.page
+
+    def look(path: str = "") -> None:
+        if path:
+            page.goto(desk.address + path)
+        found = violations(page), page.evaluate("document.documentElement.scrollWidth") <= NARROW, unreached(page)
+        assert found == ([], True, []), page.url
+
+    site, voucher = f"/desk/sites/{desk.place.site.public_id}", f"/desk/vouchers/{desk.vouchers[0].public_id}"
+    for path in ("signs", "printers", "till", "sales", "use", "import", "page"):
+        look(f"{site}/{path}")
+    for file in CSV.values():
+        page.goto(f"{desk.site}/import")
+        page.set_input_files("#file", {"name": "x.csv", "mimeType": "text/csv", "buffer": file})
+        page.get_by_role("button", name="Vorschau").click()
+        expect(page.get_by_text("Zeile 3")).to_be_visible()
+        look()
+    for path in (
+        f"{voucher}/slip",
+        f"{voucher}/revoke",
+        f"/desk/batches/{batch}/print",
+        f"/desk/batches/{batch}/printing",
+    ):
+        look(path)
+    page.get_by_role("button", name="PDF erstellen").click()
+    page.get_by_role("link", name="Anhalten").click()
+    look()
+    page.goto(f"{desk.address}/desk/batches/{batch}/printing")
+    page.get_by_role("button", name="Im Browser drucken").click()
+    look()
+
+    operator = signed_in(app, "operator@example.org").client.get_cookie("surfpass_session")
+    assert operator
+    desk.context.add_cookies([{"name": "surfpass_session", "value": operator.value, "url": desk.address}])
+    for path in ("/desk/texts", "/desk/texts/terms", f"{site}/offer"):
+        look(path)
 
 
 def test_a_voucher_is_issued_by_keyboard_alone(desk: Desk) -> None:

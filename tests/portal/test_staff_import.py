@@ -55,7 +55,7 @@ def test_a_file_is_shown_first_and_issued_once_it_is_confirmed(desk: Desk, datab
         f"{HEAD}day;3;Hall A;2026-07-01;2026-08-01 18:00\n\nDAY;;=1;;\nPass day;2;;;\n".replace("DAY", "day")
     )
     assert preview.status_code == 200
-    assert "2: 3 × Pass day Hall A" in words_of(preview)
+    assert "Line 2: 3 × Pass day Hall A" in words_of(preview)
     assert issued(database) == []
 
     assert desk.staff.submit(preview, desk.path).status_code == 303

@@ -2,9 +2,11 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,10 +22,13 @@ from werkzeug.test import TestResponse
 from hotspot.legal import TEXT_LANGUAGES
 from hotspot.place import Nas, announce_change
 from hotspot.settings import Settings
-from portal.languages import LANGUAGE_NAMES
+from portal.context import EXTENSION
+from portal.languages import LANGUAGE_NAMES, STAFF_LANGUAGES
+from portal.overload import Turns
 from sessions.visit import CloseCause
 from tests.factories import a_mac
 from tests.portal.conftest import PORTAL_URL, ROOT
+from tests.portal.desk import Staff
 from tests.portal.gateways import MikroTikGateway
 from tests.portal.guest import GATEWAY, NAS_IDENTIFIER, Stage
 from tests.portal.test_venue_page import Venue
@@ -45,6 +50,7 @@ class Scene:
 
     show: Callable[[Stage], TestResponse]
     before: Callable[[Stage], object] = lambda stage: None
+    languages: tuple[str, ...] = tuple(LANGUAGE_NAMES)
 
 
 def own_page(stage: Stage) -> TestResponse:
@@ -84,6 +90,35 @@ def fill_in_and_take_database_away(stage: Stage) -> None:
     """The guest has the sign-in page when the database goes away."""
     stage.phone.open_page = stage.phone.arrive().text
     take_database_away(stage)
+
+
+def fill_in_before_a_crowd(stage: Stage) -> None:
+    """The guest has the sign-in page, and staff their own, when a crowd takes all turns."""
+    stage.phone.open_page = stage.phone.arrive().text
+    turns = Turns(at_once=0, patience=0)
+    portal = stage.phone.client.application.extensions
+    portal[EXTENSION] = replace(portal[EXTENSION], logins=turns, hashing=turns)
+
+
+def filled_in(stage: Stage) -> dict[str, str]:
+    return {"variant": "voucher", "code": stage.voucher.code.value, "terms": str(stage.terms.id)}
+
+
+def busy(answer: TestResponse) -> TestResponse:
+    assert answer.status_code == 429
+    return answer
+
+
+def arrive_late(stage: Stage) -> TestResponse:
+    """Be redirected to a portal that finds no time for it for a minute, as the kernel tells (`tcpi_last_data_recv`)."""
+    connection = SimpleNamespace(getsockopt=lambda *_: bytes(52) + (60_000).to_bytes(4, sys.byteorder))
+    headers, given = {"Accept-Language": stage.phone.language}, {"gunicorn.socket": connection}
+    return stage.phone.client.get(stage.phone.chilli.address(), headers=headers, environ_overrides=given)
+
+
+def sign_in_as_staff(stage: Stage) -> TestResponse:
+    """Somebody of the venue signs in."""
+    return Staff(stage.phone.client, language=stage.phone.language).sign_in("owner@example.org")
 
 
 def set_gateway(stage: Stage, make: str, address: str, uam_secret: bytes | None) -> bytes | None:
@@ -157,6 +192,11 @@ SCENES: dict[str, Scene] = {
         lambda stage: stage.phone.post(stage.phone.open_page, variant="voucher", code=stage.voucher.code.value),
         fill_in_and_take_database_away,
     ),
+    "a crowd, for who comes": Scene(lambda stage: busy(arrive_late(stage))),
+    "a crowd, for who has begun": Scene(
+        lambda stage: busy(stage.phone.post(stage.phone.open_page, **filled_in(stage))), fill_in_before_a_crowd
+    ),
+    "a crowd, for staff": Scene(lambda stage: busy(sign_in_as_staff(stage)), fill_in_before_a_crowd, STAFF_LANGUAGES),
     "database away": Scene(
         lambda stage: stage.phone.get(f"/g/{stage.place.site.slug}"), lambda stage: take_database_away(stage)
     ),
@@ -235,7 +275,7 @@ def screen(browser: Browser, stage: Stage) -> Iterator[Screen]:
 @pytest.mark.parametrize("name", SCENES)
 def test_a_page_is_accessible_light_and_narrow(screen: Screen, stage: Stage, name: str) -> None:
     SCENES[name].before(stage)
-    for language in LANGUAGE_NAMES:
+    for language in SCENES[name].languages:
         stage.phone.language = language
         screen.page.emulate_media(color_scheme="dark" if language == "de" else "light")
         screen.show(SCENES[name].show(stage))
@@ -269,9 +309,9 @@ def test_no_page_was_left_out(app: Flask, stage: Stage) -> None:
     def note(_app: Flask, template: Template, **_: object) -> None:
         rendered.add(template.name)
 
-    away = ("a login that waits", "database away")
+    at_last = ("a crowd, for who has begun", "a crowd, for staff", "a login that waits", "database away")
     with template_rendered.connected_to(note, app):
-        for name in sorted(SCENES, key=away.count):
+        for name in (*(one for one in SCENES if one not in at_last), *at_last):
             SCENES[name].before(stage)
             SCENES[name].show(stage)
     folder = ROOT / "templates"

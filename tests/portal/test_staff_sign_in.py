@@ -79,7 +79,7 @@ def test_a_crowd_of_passwords_waits_and_pages_go_on(app: Flask, staff: Staff, ow
     with turns.take():
         for _ in range(12):
             answer = staff.sign_in(EMAIL)
-            assert (answer.status_code, "again in a moment" in words_of(answer)) == (429, True)
+            assert (answer.status_code, "One moment, please" in words_of(answer)) == (429, True)
         for path, filled in (
             ("/desk/account/password", {"old": PASSWORD, "new": new}),
             ("/desk/account/pin", {"password": PASSWORD, "pin": "2580"}),

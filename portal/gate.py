@@ -9,7 +9,6 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from hotspot.api_keys import ApiKey
-from hotspot.errors import NotFound
 from hotspot.keys import Keyring
 from hotspot.looks import Look
 from hotspot.people import Role, User
@@ -76,7 +75,7 @@ def find_voucher(session: Session, user: Asker, keyring: Keyring, code_or_serial
     found = finding.find_voucher(session, keyring, code_or_serial)
     mine = session.scalar(_visible(user, Voucher).where(Voucher.id == found.id))
     if mine is None:
-        raise NotFound("no-voucher", "There is no such voucher.")
+        raise finding.unknown_voucher()
     return mine
 
 

@@ -42,16 +42,19 @@ def find_voucher(session: Session, keyring: Keyring, code_or_serial: str) -> Vou
     wanted = read_scanned(code_or_serial)
     if is_serial(wanted):
         found = session.scalar(select(Voucher).where(Voucher.serial == wanted))
-        if found is None:
-            raise NotFound("no-voucher", "There is no voucher with this serial number.")
-        return found
-    try:
-        found = find_by_code(session, keyring, Code.parse(wanted))
-    except Mistyped as error:
-        raise NotFound("mistyped", "This is neither a code nor a serial number: check each character.") from error
+    else:
+        try:
+            found = find_by_code(session, keyring, Code.parse(wanted))
+        except Mistyped as error:
+            raise NotFound("mistyped", "This is neither a code nor a serial number: check each character.") from error
     if found is None:
-        raise NotFound("no-voucher", "There is no voucher with this code.")
+        raise unknown_voucher()
     return found
+
+
+def unknown_voucher() -> NotFound:
+    """What is said of a voucher that does not exist, and of one that is another customer's: the very same."""
+    return NotFound("no-voucher", "There is no such voucher.")
 
 
 @dataclass(frozen=True)

@@ -164,9 +164,10 @@ def _terms(order: Order, now: datetime) -> dict[str, Any]:
 
 
 def _dates(order: Order, until: datetime | None, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
-    start = max(now, order.good_from or now)
-    good_until = order.good_until or last_moment(start, order.article.good_days, zone)
-    if not start < good_until or max(start, good_until) > now + 2 * FURTHEST:
+    start, furthest = max(now, order.good_from or now), now + 2 * FURTHEST
+    # Of a day at the end of all dates nothing is reckoned.
+    good_until = order.good_until or last_moment(min(start, furthest), order.article.good_days, zone)
+    if not start < good_until or max(start, good_until) > furthest:
         raise Refusal(
             "bad-dates", "They have to be good for a time that has not passed, and at most twenty years ahead."
         )

@@ -61,6 +61,8 @@ class SalesLine(Base):
     currency: Mapped[str] = mapped_column(String(3))
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batch.id"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    # Of a row of api_key, none of which is ever deleted.
+    api_key_id: Mapped[int | None] = mapped_column(BigId)
     reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
 
 
@@ -101,6 +103,7 @@ def write_lines(
             **entry.article._asdict(),
             batch_id=entry.batch_id,
             user_id=actor.user_id,
+            api_key_id=actor.api_key_id,
             reason=reason.strip()[:200],
         )
         for place, (entry, count) in enumerate(counted.items(), 1)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from hotspot.api_keys import ApiKey
 from hotspot.clock import site_day, start_of_day
 from hotspot.errors import WrongUse
 from hotspot.people import User
@@ -18,7 +19,7 @@ Cells = tuple[str | int | None, ...]
 
 LINES_HEAD: Cells = (
     *("number", "time", "day", "kind", "pass", "count", "price", "amount", "tax_percent", "tax", "net", "currency"),
-    *("person", "reason"),
+    *("person", "reason", "key"),
 )
 TOTALS_HEAD: Cells = (
     *("day", "kind", "pass", "price", "tax_percent", "currency", "count", "amount", "tax", "net"),
@@ -54,13 +55,13 @@ class Period:
 def lines(session: Session, site: Site, period: Period) -> Iterator[Cells]:
     """The lines of a period, in their order; a query that is read bit by bit."""
     zone = ZoneInfo(site.timezone)
-    for line, person in session.execute(_query(site, period)).yield_per(_A_TIME):
+    for line, person, key in session.execute(_query(site, period)).yield_per(_A_TIME):
         tax = tax_of(line.amount_cents, line.tax_basis_points)
         yield (
             *(line.number, line.at.astimezone(zone).isoformat(timespec="seconds")),
             *(site_day(line.at, zone, site.day_ends).isoformat(), line.kind.value, line.name, line.count),
             *(_money(line.price_cents), _money(line.amount_cents), _percent(line.tax_basis_points)),
-            *(_money(tax), _money(line.amount_cents - tax), line.currency, person or "", line.reason),
+            *(_money(tax), _money(line.amount_cents - tax), line.currency, person or "", line.reason, key or ""),
         )
 
 
@@ -68,7 +69,7 @@ def totals(session: Session, site: Site, period: Period) -> Iterator[Cells]:
     """What each pass brought on each day of a period, by kind of line, price and tax."""
     zone = ZoneInfo(site.timezone)
     added: dict[tuple[str, str, str, int, int, str], tuple[int, int]] = {}
-    for line, _person in session.execute(_query(site, period)).yield_per(_A_TIME):
+    for line, _person, _key in session.execute(_query(site, period)).yield_per(_A_TIME):
         day = site_day(line.at, zone, site.day_ends).isoformat()
         key = (day, line.kind.value, line.name, line.price_cents, line.tax_basis_points, line.currency)
         count, amount = added.get(key, (0, 0))
@@ -87,11 +88,12 @@ def tax_of(gross_cents: int, basis_points: int) -> int:
     return (1 if gross_cents >= 0 else -1) * ((doubled + 1) // 2)
 
 
-def _query(site: Site, period: Period) -> Select[SalesLine, str]:
+def _query(site: Site, period: Period) -> Select[SalesLine, str, str]:
     begins, ends = period.moments(site)
     return (
-        select(SalesLine, User.name)
+        select(SalesLine, User.name, ApiKey.name)
         .outerjoin(User, User.id == SalesLine.user_id)
+        .outerjoin(ApiKey, ApiKey.id == SalesLine.api_key_id)
         .where(SalesLine.site_id == site.id, SalesLine.at >= begins, SalesLine.at < ends)
         .order_by(SalesLine.number)
     )

@@ -1,5 +1,6 @@
 """Keys and webhooks on the owner's pages."""
 
+import csv
 import re
 
 import pytest
@@ -147,3 +148,6 @@ def test_the_record_says_which_system_has_issued_a_voucher(app: Flask, place: Pl
     assert entry
     assert "Kasse am Tor" in entry[0]
     assert "Kasse am Tor" in words_of(owner.get(f"/desk/vouchers/{issued['vouchers'][0]['id']}"))
+    head, line = csv.reader(owner.get(f"/desk/sites/{place.site.public_id}/sales.csv").text.splitlines())
+    told = dict(zip(head, line, strict=True))
+    assert (told["kind"], told["person"], told["key"]) == ("issued", "", "Kasse am Tor")

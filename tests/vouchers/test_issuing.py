@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import Any
 
@@ -193,6 +193,9 @@ def test_until_departure_is_the_vouchers_own_end(database: Database, keyring: Ke
         ({"good_until": NOON + timedelta(days=8000)}, "bad-dates"),
         ({"good_from": NOON + timedelta(days=2), "good_until": NOON + timedelta(days=1)}, "bad-dates"),
         ({"good_from": NOON + timedelta(days=8000)}, "bad-dates"),
+        ({"good_from": datetime(9999, 12, 31, tzinfo=UTC)}, "bad-dates"),
+        ({"good_until": datetime(1, 1, 1, tzinfo=UTC)}, "bad-dates"),
+        ({"until": datetime(9999, 12, 31, tzinfo=UTC)}, "bad-until"),
     ],
 )
 def test_dates_that_make_no_sense_are_refused(

@@ -11,6 +11,7 @@ from tests.factories import a_pass, revoke, some_vouchers
 from tests.portal.api.conftest import Till, Venue
 from tests.portal.conftest import MovableClock
 from tests.portal.desk import counting_queries
+from vouchers.codes import Code
 
 
 def test_a_key_sees_the_sites_and_passes_of_its_customer_alone(
@@ -37,6 +38,15 @@ def test_a_voucher_is_told_with_its_state_and_without_code_or_use(venue: Venue, 
     assert told["state"] == "revoked"
     assert set(told) == {"id", "serial", "site_id", "batch_id", "name", "state", "note", "good_from", "good_until"}
     assert told["good_until"] == "2027-06-15T12:00:00Z"
+
+
+def test_a_foreign_voucher_is_refused_in_the_words_for_one_that_does_not_exist(venue: Venue, neighbour: Venue) -> None:
+    foreign = neighbour.vouchers[0]
+    wanted = (foreign.serial, foreign.code.printed, "000000000", Code.new().printed)
+    answers = [venue.till.ask("POST", "/vouchers/find", {"code_or_serial": one}) for one in wanted]
+
+    assert [one.status_code for one in answers] == [404] * 4
+    assert len({one.text for one in answers}) == 1
 
 
 def test_a_voucher_is_found_by_its_code_or_serial_in_the_body(venue: Venue, neighbour: Venue) -> None:

@@ -49,7 +49,7 @@ def words_of(voucher: Voucher, batch: Batch | None, record: SiteRecord, language
             price=formats.price(voucher.price_cents, voucher.currency) if voucher.price_cents else "",
             gives=" · ".join(articles.features(voucher.terms, record, _LONG_AGO)),
             good_until=_good_until(voucher, batch, record.zone),
-            how=_("Join the Wi-Fi, then scan the QR code, or open any web page and type the code."),
+            how=_("Join the Wi-Fi, then scan the QR code or type the code."),
         )
 
 

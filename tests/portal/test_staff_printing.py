@@ -115,6 +115,8 @@ def test_a_batch_is_printed_as_pdf_with_its_codes(desk: Desk, database: Database
     assert "ab der ersten" in text
     assert "from first use" in text
     assert re.search("3 hours(?! from)", text)
+    assert "Code eingeben" in text
+    assert "type the code" in text
     assert printed_entries(database) == [("vouchers printed", f"batch {desk.batch_id}", "3 x")]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from hotspot.errors import NotFound
 from hotspot.keys import Keyring, Purpose
 from vouchers.codes import Code, Mistyped
-from vouchers.voucher import SERIAL_DIGITS, Batch, Voucher, VoucherState
+from vouchers.voucher import SERIAL_DIGITS, Batch, Voucher, VoucherState, in_stock
 
 # More batches than this with one note are not looked through.
 _MOST_BATCHES = 1000
@@ -135,13 +135,7 @@ def count_vouchers(session: Session, site_ids: Sequence[int], now: datetime) -> 
     """How many vouchers are still unused and good to use, by site."""
     rows = session.execute(
         select(Voucher.site_id, func.count())
-        .where(
-            Voucher.site_id.in_(site_ids),
-            Voucher.serial.is_not(None),
-            Voucher.first_used_at.is_(None),
-            Voucher.revoked_at.is_(None),
-            Voucher.good_until > now,
-        )
+        .where(Voucher.site_id.in_(site_ids), in_stock(now))
         .group_by(Voucher.site_id)
     )
     return {row[0]: row[1] for row in rows}

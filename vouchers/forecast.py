@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
-from vouchers.voucher import Voucher
+from vouchers.voucher import Voucher, in_stock
 
 _LATELY = timedelta(days=14)
 # From fewer uses than these nothing can be said, and they would tell of single guests.
@@ -27,8 +27,7 @@ class Stock:
 def stocks(session: Session, site_ids: Collection[int], now: datetime) -> list[Stock]:
     """What is in stock by site and name of the pass, and what ran out lately; one query."""
     since = now - _LATELY
-    is_unused = and_(Voucher.first_used_at.is_(None), Voucher.revoked_at.is_(None), Voucher.good_until > now)
-    was_used = Voucher.first_used_at >= since
+    is_unused, was_used = in_stock(now), Voucher.first_used_at >= since
     unused, used = (func.sum(case((one, 1), else_=0)) for one in (is_unused, was_used))
     rows = session.execute(
         select(Voucher.site_id, Voucher.name, unused, used)

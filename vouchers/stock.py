@@ -4,11 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from vouchers.passes import Pass
-from vouchers.voucher import Batch, Voucher
+from vouchers.voucher import Batch, Voucher, in_stock
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,11 @@ class BatchStock:
 
 def latest_batches(session: Session, site_id: int, now: datetime, limit: int = 10) -> list[BatchStock]:
     """The site's latest batches, the newest first; one query."""
-    is_unused = and_(Voucher.first_used_at.is_(None), Voucher.revoked_at.is_(None), Voucher.good_until > now)
-    # The batches first: a site may have a hundred thousand vouchers, and only those of these are counted.
-    latest = select(Batch.id).where(Batch.site_id == site_id).order_by(Batch.id.desc()).limit(limit).subquery()
-    rows = session.execute(
-        select(Batch, Pass.name, func.sum(case((is_unused, 1), else_=0)))
-        .join(latest, latest.c.id == Batch.id)
-        .join(Pass, Pass.id == Batch.pass_id)
-        .join(Voucher, Voucher.batch_id == Batch.id)
-        .group_by(Batch.id, Pass.name)
-        .order_by(Batch.id.desc())
-    )
-    return [BatchStock(batch, name, int(unused)) for batch, name, unused in rows]
+    its_own = Voucher.site_id == Batch.site_id, Voucher.batch_id == Batch.id
+    unused = select(func.count()).select_from(Voucher).where(*its_own, in_stock(now)).scalar_subquery()
+    query = select(Batch, Pass.name, unused).join(Pass, Pass.id == Batch.pass_id).where(Batch.site_id == site_id)
+    rows = session.execute(query.order_by(Batch.id.desc()).limit(limit))
+    return [BatchStock(batch, name, unused) for batch, name, unused in rows]
 
 
 def vouchers_of(session: Session, batch: Batch, *, offset: int, limit: int) -> list[Voucher]:

@@ -13,7 +13,7 @@ from hotspot.errors import WrongUse
 from hotspot.place import Site
 from hotspot.webhooks import Event, listeners, tell
 from vouchers.passes import Pass
-from vouchers.voucher import Voucher
+from vouchers.voucher import Batch, Voucher, in_stock
 
 HIGHEST = 100_000
 
@@ -60,16 +60,11 @@ def check_stock(session: Session, now: datetime) -> int:
 
 def _levels(session: Session, now: datetime) -> list[tuple[StockAlarm, int, str]]:
     """Each alarm, how many vouchers are unused, and the name of the pass."""
+    of_pass = select(Batch.id).where(Batch.site_id == StockAlarm.site_id, Batch.pass_id == StockAlarm.pass_id)
     left = (
-        select(func.count(Voucher.id))
-        .where(
-            Voucher.site_id == StockAlarm.site_id,
-            Voucher.pass_id == StockAlarm.pass_id,
-            Voucher.serial.is_not(None),
-            Voucher.first_used_at.is_(None),
-            Voucher.revoked_at.is_(None),
-            Voucher.good_until > now,
-        )
+        select(func.count())
+        .select_from(Voucher)
+        .where(Voucher.site_id == StockAlarm.site_id, Voucher.batch_id.in_(of_pass), in_stock(now))
         .scalar_subquery()
     )
     query = (

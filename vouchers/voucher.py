@@ -3,7 +3,19 @@
 import enum
 from datetime import UTC, date, datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, false, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    and_,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotspot import people  # noqa: F401 - the table that issued_by refers to
@@ -31,6 +43,8 @@ SERIAL_DIGITS = 9
 
 # `good_until` of stock whose days to be used first have not begun: it does not age, and is in stock as long as this is ahead.
 NOT_BEGUN = datetime(2200, 1, 1, tzinfo=UTC)
+
+IN_STOCK = "first_used_at IS NULL AND revoked_at IS NULL AND serial IS NOT NULL"
 
 _is_free = text("free_day IS NOT NULL")
 
@@ -75,8 +89,11 @@ class Voucher(Identified, TermsColumns, Base):
         UniqueConstraint("site_id", "pass_id", "free_device", "free_day", "free_round"),
         Index("ix_voucher_site_id_id", "site_id", "id"),
         Index("ix_voucher_free_day", "free_day", postgresql_where=_is_free, sqlite_where=_is_free),
-        _some("ix_voucher_unused", "site_id", "id", "good_until",
-              where="first_used_at IS NULL AND revoked_at IS NULL AND serial IS NOT NULL"),
+        _some("ix_voucher_unused", "site_id", "id", "good_until", where=IN_STOCK),
+        # What is in stock is counted on it alone, by site or batch.
+        _some("ix_voucher_stock", "site_id", "batch_id", "good_until", where=IN_STOCK),
+        _some("ix_voucher_later", "site_id", "id", "good_from",
+              where=f"good_from IS NOT NULL AND {IN_STOCK}"),
         _some("ix_voucher_used", "site_id", "ends_at", where="first_used_at IS NOT NULL AND serial IS NOT NULL"),
         _some("ix_voucher_revoked", "site_id", "id", where="revoked_at IS NOT NULL"),
         _some("ix_voucher_inactive", "site_id", "id", where="inactive", sqlite_where="inactive = 1"),
@@ -111,6 +128,12 @@ class Voucher(Identified, TermsColumns, Base):
     def first_use_by(self) -> datetime | None:
         """Until when it may be used first; None of stock whose days have not begun."""
         return None if self.good_until == NOT_BEGUN else self.good_until
+
+
+def in_stock(now: datetime) -> ColumnElement[bool]:
+    """Whether nobody has used a voucher yet and it is still good to use; `ix_voucher_stock` is made for these very words."""
+    unused = and_(Voucher.first_used_at.is_(None), Voucher.revoked_at.is_(None), Voucher.serial.is_not(None))
+    return and_(unused, Voucher.good_until > now)
 
 
 def not_begun(until: datetime | None) -> datetime:

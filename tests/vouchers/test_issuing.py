@@ -1,5 +1,6 @@
 """Vouchers: issuing, finding, revoking."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,14 @@ from hotspot.errors import NotFound, Refusal
 from hotspot.keys import Keyring
 from tests import factories
 from tests.conftest import NOON
+from tests.round_trips import sent_statements
 from vouchers.codes import Code
-from vouchers.finding import count_vouchers, find_by_code, find_voucher, list_vouchers
+from vouchers.finding import Filter, count_vouchers, find_by_code, find_voucher, list_vouchers
 from vouchers.issuing import CHUNK, Order, issue, issue_more, open_batch
 from vouchers.once import Once, forget_requests, once
 from vouchers.passes import Clock, Pass
-from vouchers.voucher import Batch, Voucher, clear_code
+from vouchers.stock import latest_batches
+from vouchers.voucher import Batch, Voucher, VoucherState, clear_code
 
 
 def test_every_issued_voucher_has_a_code_and_a_serial_of_its_own(database: Database, keyring: Keyring) -> None:
@@ -283,3 +286,19 @@ def test_two_requests_with_one_key_at_once_make_one_batch(database: Database, ke
     assert len({one.batch.id for one in answers}) == 1
     with database.read() as session:
         assert len(session.scalars(select(Voucher)).all()) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_counts_of_stock_and_what_is_not_valid_yet_go_by_their_indexes(database: Database) -> None:
+    with sent_statements(database) as sent, database.read() as session:
+        latest_batches(session, 1, NOON)
+        count_vouchers(session, [1], NOON)
+        list_vouchers(session, [1], NOON, wanted=Filter(VoucherState.NOT_YET_VALID))
+    with database.read() as session:
+        explain = session.connection().exec_driver_sql
+        asked = [one for one in sent if "voucher" in one]
+        rows = [explain(f"EXPLAIN QUERY PLAN {one}", (None,) * one.count("?")) for one in asked]
+        plans = [" ".join(line[3] for line in lines) for lines in rows]
+    assert [re.findall(r"voucher USING.*? (ix_\w+)", plan) for plan in plans] == [
+        ["ix_voucher_stock"], ["ix_voucher_stock"], ["ix_voucher_later"],
+    ]  # fmt: skip

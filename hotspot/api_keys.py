@@ -121,6 +121,12 @@ def keys_of(session: Session, customer_ids: Collection[int]) -> list[ApiKey]:
     return list(session.scalars(query))
 
 
+def keys_made_by(session: Session, user_id: int, now: datetime) -> list[ApiKey]:
+    """The keys that somebody has made and that are good, the newest first."""
+    query = select(ApiKey).where(ApiKey.created_by == user_id, _is_good(now))
+    return list(session.scalars(query.order_by(ApiKey.id.desc())))
+
+
 def find_key(session: Session, keyring: Keyring, token: str, now: datetime) -> ApiKey | None:
     """The key that this is, if it is good; None for what is unknown, retired, expired or of a customer who is."""
     prefix, _, secret = token.rpartition("_")

@@ -149,6 +149,12 @@ def webhooks_of(session: Session, customer_ids: Collection[int]) -> list[Webhook
     return list(session.scalars(query.order_by(Webhook.id.desc()).limit(1000)))
 
 
+def webhooks_made_by(session: Session, user_id: int) -> list[Webhook]:
+    """The webhooks that somebody has added and that are in use, the newest first."""
+    query = select(Webhook).where(Webhook.created_by == user_id, Webhook.retired_at.is_(None))
+    return list(session.scalars(query.order_by(Webhook.id.desc())))
+
+
 def listeners(session: Session, site_id: int) -> list[int]:
     """Who is told what happens at a site: the webhooks' ids."""
     of_customer = select(Webhook.id).join(Site, Site.customer_id == Webhook.customer_id).where(Site.id == site_id)

@@ -11,11 +11,13 @@ from deploy.commands.output import format_of_many, format_of_one, print_added, p
 from deploy.commands.parameters import TEXT_FILE, one_of, read_text
 from deploy.commands.views import show_user
 from deploy.installation import Installation
+from hotspot.api_keys import keys_made_by
 from hotspot.audit import COMMAND_LINE
 from hotspot.enrolment import find_customer
 from hotspot.people import Role, User
 from hotspot.people.accounts import add_user, find_user, invite, reset, retire
 from hotspot.people.factors import remove_factors
+from hotspot.webhooks import webhooks_made_by
 
 
 @click.group()
@@ -127,8 +129,14 @@ def drop_second_factor(installation: Installation, email: str) -> None:
 def retire_one(installation: Installation, email: str) -> None:
     """Close an account and sign it out everywhere; what it did stays in the record."""
     with installation.write() as work:
-        retire(work.session, COMMAND_LINE, find_user(work.session, email), work.now)
+        found = find_user(work.session, email)
+        keys = [one.prefix for one in keys_made_by(work.session, found.id, work.now)]
+        hooks = [one.public_id for one in webhooks_made_by(work.session, found.id)]
+        retire(work.session, COMMAND_LINE, found, work.now)
     click.echo(f"Closed the account of {email}.")
+    for kind, made in (("Keys", keys), ("Webhooks", hooks)):
+        if made:
+            click.echo(f"{kind} made by it go on working: {', '.join(made)}", err=True)
 
 
 @user.command("list")

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
@@ -162,6 +162,11 @@ def find_user(session: Session, email: str) -> User:
     if found is None:
         raise NotFound("no-user", f"There is no account for {email[:60]!r}.")
     return found
+
+
+def users_by_id(session: Session, ids: Collection[int]) -> dict[int, User]:
+    """These accounts, the closed ones too."""
+    return {one.id: one for one in session.scalars(select(User).where(User.id.in_(ids)))}
 
 
 def usable_name(name: str) -> str:

@@ -18,6 +18,7 @@ from portal import gate, qr
 from portal.context import current
 from portal.languages import link_languages_to
 from portal.staff import wording
+from portal.staff.leaving import made_by
 from portal.staff.user import signed_in
 
 # An operator's own staff come by the command line.
@@ -92,7 +93,8 @@ def person(person_id: str) -> str:
     with current().database.read() as session:
         found = gate.find_person(session, signed_in(), person_id)
         line = _line(found, second_factor=has_factor(session, found))
-    return render_template("staff/person.html", person=line, roles=_roles())
+        made = made_by(session, found, current().clock()).names
+    return render_template("staff/person.html", person=line, roles=_roles(), made=made)
 
 
 def step_person(person_id: str) -> Response | str:
@@ -153,6 +155,8 @@ def _take(session: Session, step: Step, found: User) -> str:
     elif step is Step.SIGN_OUT:
         sign_out(session, actor, found, now)
     else:
+        if "withdraw" in request.form:
+            made_by(session, found, now).withdraw(session, actor, now)
         retire(session, actor, found, now)
     return ""
 

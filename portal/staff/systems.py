@@ -1,5 +1,6 @@
 """Keys for other systems (tills, hotel and campsite software), and the page that shows what such systems have here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -8,11 +9,13 @@ from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
+from sqlalchemy.orm import Session
 from werkzeug import Response
 from wtforms import SelectField, StringField
 
 from hotspot.api_keys import ApiKey, NewKey, Scope, add_key, keys_of, retire_key
 from hotspot.errors import Refusal
+from hotspot.people.accounts import users_by_id
 from hotspot.webhooks import Webhook, webhooks_of
 from portal import gate
 from portal.context import current
@@ -64,6 +67,7 @@ class KeyLine:
     is_good: bool
     expires: str
     last_used: str
+    maker: str
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class WebhookLine:
     url: str
     customer: str
     lost: str
+    maker: str
 
 
 def systems() -> str:
@@ -119,6 +124,7 @@ def render_systems(keys: KeyForm, webhooks: WebhookForm) -> str:
         customers, zone = gate.customers(session, user), gate.home_zone(session, user)
         names = {one.id: one.name if user.is_operator else "" for one in customers}
         found, hooks = keys_of(session, names), webhooks_of(session, names)
+        makers = _makers(session, [one.created_by for one in found] + [one.created_by for one in hooks])
     link_languages_to("staff.systems")
     keys.days.choices = list(_LIVES.items())
     keys.customer.choices = webhooks.customer.choices = [(one.public_id, one.name) for one in customers]
@@ -128,21 +134,31 @@ def render_systems(keys: KeyForm, webhooks: WebhookForm) -> str:
         webhook_form=webhooks,
         with_customer=user.is_operator,
         scopes=[(scope.value, words, scope.value in request.form.getlist("scope")) for scope, words in SCOPES.items()],
-        keys=[_line(one, names[one.customer_id], zone, now) for one in found],
-        webhooks=[_webhook_line(one, names[one.customer_id], zone) for one in hooks],
+        keys=[_line(one, names[one.customer_id], makers, zone, now) for one in found],
+        webhooks=[_webhook_line(one, names[one.customer_id], makers, zone) for one in hooks],
     )
+
+
+def _makers(session: Session, ids: Iterable[int | None]) -> dict[int | None, str]:
+    """Who has made something, in words: whoever looks after keys has to see whose account is closed."""
+    return {
+        one.id: _("made by %(name)s, whose account is closed", name=one.name)
+        if one.retired_at
+        else _("made by %(name)s", name=one.name)
+        for one in users_by_id(session, {id for id in ids if id}).values()
+    }
 
 
 def _ticked() -> frozenset[Scope]:
     return frozenset(scope for scope in Scope if scope.value in request.form.getlist("scope"))
 
 
-def _webhook_line(hook: Webhook, customer: str, zone: ZoneInfo) -> WebhookLine:
+def _webhook_line(hook: Webhook, customer: str, makers: dict[int | None, str], zone: ZoneInfo) -> WebhookLine:
     lost = wording.day_and_hour(hook.lost_at, zone) if hook.lost_at else ""
-    return WebhookLine(hook.public_id, hook.url, customer, lost)
+    return WebhookLine(hook.public_id, hook.url, customer, lost, makers.get(hook.created_by, ""))
 
 
-def _line(key: ApiKey, customer: str, zone: ZoneInfo, now: datetime) -> KeyLine:
+def _line(key: ApiKey, customer: str, makers: dict[int | None, str], zone: ZoneInfo, now: datetime) -> KeyLine:
     state = key.state(now)
     return KeyLine(
         public_id=key.public_id,
@@ -156,4 +172,5 @@ def _line(key: ApiKey, customer: str, zone: ZoneInfo, now: datetime) -> KeyLine:
         last_used=wording.day(datetime.combine(key.last_used_on, datetime.min.time(), zone), zone)
         if key.last_used_on
         else "",
+        maker=makers.get(key.created_by, ""),
     )

@@ -7,14 +7,17 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from hotspot.audit import COMMAND_LINE
+from hotspot.api_keys import ApiKey, NewKey, Scope, add_key
+from hotspot.audit import COMMAND_LINE, Actor
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.people import Role, User
 from hotspot.people.accounts import invite
 from hotspot.people.passwords import check_password
 from hotspot.place import Customer
+from hotspot.webhooks import Webhook, add_webhook
 from portal.staff.device import describe
+from tests.conftest import NOON
 from tests.factories import PASSWORD, a_site, a_user
 from tests.portal.conftest import MovableClock
 from tests.portal.desk import Staff, form_of, signed_in, words_of
@@ -153,6 +156,32 @@ def test_a_colleague_is_changed_signed_out_reset_and_closed(app: Flask, database
     assert owner.submit(page, path, step="retire").status_code == 303
     assert newcomer.get("/desk").status_code == 303
     assert owner.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("withdraw", [{}, {"withdraw": "1"}])
+def test_who_closes_an_account_sees_its_keys_and_may_withdraw_them_too(
+    app: Flask, database: Database, keyring: Keyring, customer: Customer, withdraw: dict[str, str]
+) -> None:
+    with database.write() as session:
+        here = session.merge(customer)
+        kim = a_user(session, Role.OWNER, customer=here, email="kim@example.org")
+        life = NOON + timedelta(days=30)
+        for name, maker in (("Kasse", kim.id), ("Hotel", None)):
+            add_key(session, Actor(maker), keyring, here, NewKey(name, {Scope.SITES_READ}, life), NOON)
+        add_webhook(session, Actor(kim.id), keyring, here, "https://kasse.example/hook", NOON)
+    owner, path = signed_in(app, OWNER), f"/desk/people/{kim.public_id}"
+    page = owner.get(path)
+    assert "Kasse (spk_" in words_of(page)
+    assert "kasse.example" in words_of(page)
+    assert "Hotel" not in words_of(page)
+    assert f"made by {kim.name}" in words_of(owner.get("/desk/systems"))
+
+    assert owner.submit(page, path, step="retire", **withdraw).status_code == 303
+    with database.read() as session:
+        good = session.scalars(select(ApiKey.name).where(ApiKey.retired_at.is_(None)).order_by(ApiKey.id)).all()
+        hooks = session.scalars(select(Webhook.id).where(Webhook.retired_at.is_(None))).all()
+    assert (good, len(hooks)) == ((["Hotel"], 0) if withdraw else (["Kasse", "Hotel"], 1))
+    assert f"made by {kim.name}, whose account is closed" in words_of(owner.get("/desk/systems"))
 
 
 def test_nobody_closes_the_own_account_by_mistake(app: Flask, database: Database, customer: Customer) -> None:

@@ -142,6 +142,9 @@ def test_a_slip_of_another_version_fails_by_itself(venue: Venue) -> None:
     assert venue.client.get(venue.star_path).status_code == 404
     assert venue.ask_epson() == b""
     assert venue.jobs() == [(JobState.FAILED, "cannot be read")] * 2
+    with venue.database.write() as session:
+        assert printers.send_again(session, COMMAND_LINE, venue.star, venue.clock())
+    assert venue.client.get(venue.star_path).status_code == 404
 
 
 def test_a_star_printer_that_prints_is_not_told_of_a_job(venue: Venue) -> None:

@@ -168,9 +168,14 @@ def send(
     """Have a printer print slips; without vouchers a test. WrongUse for more than MOST_SLIPS."""
     if len(voucher_ids) > MOST_SLIPS:
         raise WrongUse("too-many-slips", f"A receipt printer prints {MOST_SLIPS} at a time at most.")
+    texts = json.dumps(face_values(face), ensure_ascii=False)
+    return _queue(session, actor, printer, json.dumps([*voucher_ids]), texts, now)
+
+
+def _queue(session: Session, actor: Actor, printer: Printer, vouchers: str, face: str, now: datetime) -> PrintJob:
     job = PrintJob(
-        printer_id=printer.id, requested_by=actor.user_id, state=JobState.QUEUED, vouchers=json.dumps([*voucher_ids]),
-        face=json.dumps(face_values(face), ensure_ascii=False), created_at=now, changed_at=now,
+        printer_id=printer.id, requested_by=actor.user_id, state=JobState.QUEUED, vouchers=vouchers, face=face,
+        created_at=now, changed_at=now,
     )  # fmt: skip
     session.add(job)
     session.flush()
@@ -181,7 +186,7 @@ def send_again(session: Session, actor: Actor, printer: Printer, now: datetime) 
     """Have a printer print its last slips once more, as after a jam; None when there were none."""
     last = select(PrintJob).where(PrintJob.printer_id == printer.id, PrintJob.vouchers != "[]")
     job = session.scalar(last.order_by(PrintJob.id.desc()).limit(1))
-    return send(session, actor, printer, job.voucher_ids, job.looks, now) if job else None
+    return _queue(session, actor, printer, job.vouchers, job.face, now) if job else None
 
 
 def record_again(session: Session, actor: Actor, job: PrintJob, customer_id: int, now: datetime) -> None:

@@ -4,7 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from hotspot.errors import WrongUse
+
 Clock = Callable[[], datetime]
+
+# Of dates that people or systems tell us.
+YEARS = range(2000, 2200)
 
 
 def utc_now() -> datetime:
@@ -22,8 +27,11 @@ def site_day(moment: datetime, zone: ZoneInfo, day_ends: time) -> date:
 def at_wall_clock(local: datetime, zone: ZoneInfo) -> datetime:
     """The instant, in UTC, at which clocks on the wall of the site show `local`; one with an offset is meant as it says.
 
+    WrongUse for a year beyond YEARS: near the ends of the calendar no zone can be told, and nothing added.
     What the change to daylight-saving time leaves out is as much later, what comes twice is its first occurrence (PEP 495).
     """
+    if local.year not in YEARS:
+        raise WrongUse("bad-dates", f"A date is from the year {YEARS[0]} to the year {YEARS[-1]}.")
     return (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
 
 

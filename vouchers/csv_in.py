@@ -8,6 +8,7 @@ from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from hotspot.clock import at_wall_clock
+from hotspot.errors import WrongUse
 from vouchers.issuing import CHUNK, Order
 from vouchers.passes import Pass
 
@@ -135,5 +136,5 @@ def _moment(cell: str, usual: time, zone: ZoneInfo) -> datetime | None:
         if len(cell) == len("2027-06-15"):
             return at_wall_clock(datetime.combine(datetime.strptime(cell, "%Y-%m-%d").date(), usual), zone)  # noqa: DTZ007
         return at_wall_clock(datetime.strptime(cell, "%Y-%m-%d %H:%M"), zone)  # noqa: DTZ007
-    except (ValueError, OverflowError) as error:
+    except (ValueError, WrongUse) as error:
         raise _Wrong(Trouble.BAD_DATE) from error

@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from hotspot.api_keys import ApiKey
-from hotspot.clock import site_day, start_of_day
+from hotspot.clock import YEARS, site_day, start_of_day
 from hotspot.errors import WrongUse
 from hotspot.people import User
 from hotspot.place import Site
@@ -37,14 +37,14 @@ class Period:
     @classmethod
     def parse(cls, told: str) -> "Period":
         """A day, "2026-11-21", or a month, "2026-11". WrongUse for anything else."""
+        is_month = len(told) == len("2026-11")
         try:
-            if len(told) == len("2026-11"):
-                first = date.fromisoformat(f"{told}-01")
-                return cls(first, (first + timedelta(days=31)).replace(day=1))
-            first = date.fromisoformat(told)
-            return cls(first, first + timedelta(days=1))
-        except (ValueError, OverflowError):
-            raise WrongUse("bad-period", "Name a day as 2026-11-21 or a month as 2026-11.") from None
+            first = date.fromisoformat(f"{told}-01" if is_month else told)
+        except ValueError:
+            first = date.min
+        if first.year not in YEARS:
+            raise WrongUse("bad-period", "Name a day as 2026-11-21 or a month as 2026-11.")
+        return cls(first, (first + timedelta(days=31)).replace(day=1) if is_month else first + timedelta(days=1))
 
     def moments(self, site: Site) -> tuple[datetime, datetime]:
         """When it begins and ends at a site."""
@@ -66,16 +66,17 @@ def lines(session: Session, site: Site, period: Period) -> Iterator[Cells]:
 
 
 def totals(session: Session, site: Site, period: Period) -> Iterator[Cells]:
-    """What each pass brought on each day of a period, by kind of line, price and tax."""
+    """What each pass brought on each day of a period, by kind of line, price and tax: the sums of its lines as they stand."""
     zone = ZoneInfo(site.timezone)
-    added: dict[tuple[str, str, str, int, int, str], tuple[int, int]] = {}
+    added: dict[tuple[str, str, str, int, int, str], tuple[int, int, int]] = {}
     for line, _person, _key in session.execute(_query(site, period)).yield_per(_A_TIME):
         day = site_day(line.at, zone, site.day_ends).isoformat()
         key = (day, line.kind.value, line.name, line.price_cents, line.tax_basis_points, line.currency)
-        count, amount = added.get(key, (0, 0))
-        added[key] = (count + line.count, amount + line.amount_cents)
-    for (day, kind, name, price, basis_points, currency), (count, amount) in sorted(added.items()):
-        tax = tax_of(amount, basis_points)
+        count, amount, tax = added.get(key, (0, 0, 0))
+        # Rounded by line: what is added up line by line comes to the same.
+        tax += tax_of(line.amount_cents, line.tax_basis_points)
+        added[key] = (count + line.count, amount + line.amount_cents, tax)
+    for (day, kind, name, price, basis_points, currency), (count, amount, tax) in sorted(added.items()):
         yield (
             *(day, kind, name, _money(price), _percent(basis_points), currency),
             *(count, _money(amount), _money(tax), _money(amount - tax)),

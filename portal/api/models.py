@@ -5,19 +5,19 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
+from hotspot.clock import YEARS
 from vouchers.issuing import LARGEST_BATCH
 from vouchers.passes import Clock
 from vouchers.stock_alarms import HIGHEST
 from vouchers.voucher import VoucherState
 
 LARGEST_PAGE = 200
-_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def _within_reason(moment: datetime) -> datetime:
     """In UTC; what is far away would overflow in it."""
-    if not _FIRST.replace(tzinfo=None) < moment.replace(tzinfo=None) < _LAST.replace(tzinfo=None):
-        raise ValueError("from the year 2000 to the year 2199")
+    if moment.year not in YEARS:
+        raise ValueError(f"from the year {YEARS[0]} to the year {YEARS[-1]}")
     return moment.astimezone(UTC)
 
 
@@ -32,8 +32,8 @@ Moment = Annotated[
     Field(json_schema_extra={"format": "date-time"}),
 ]
 Id = Annotated[str, Field(pattern="^[a-z2-7]{16}$", examples=["k3v7xw2m5q4hzr6t"])]
-# No control characters: they would come out in lists, files and on paper.
 _FIRST_USE = "Until when it may be used first; null: stock, whose days begin when it is switched on."
+# No control characters: they would come out in lists, files and on paper.
 Note = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 

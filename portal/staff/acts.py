@@ -148,9 +148,9 @@ def _note(wish: _Wish) -> Done:
 def _good_until(wish: _Wish) -> Done:
     try:
         typed = datetime.fromisoformat(request.form.get("good_until", "")[:32])
-        moment = at_wall_clock(typed, wish.record.zone)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise WrongUse("bad-dates", "This is no date and time.") from error
+    moment = at_wall_clock(typed, wish.record.zone)
     return set_good_until(wish.session, wish.actor, wish.site, wish.chosen, moment, wish.now)
 
 

@@ -134,10 +134,7 @@ def _begin(site_id: str, form: IssueForm) -> Once:
 
 def _order(form: IssueForm, article: Pass, zone: ZoneInfo) -> Order:
     typed = (form.good_from.data, form.good_until.data)
-    try:
-        good_from, good_until = (at_wall_clock(one, zone) if one else None for one in typed)
-    except OverflowError as error:
-        raise Refusal("bad-dates", "There is no such date in UTC.") from error
+    good_from, good_until = (at_wall_clock(one, zone) if one else None for one in typed)
     return Order(
         article, form.count.data, form.note.data or "", good_from, good_until, inactive=bool(form.inactive.data)
     )

@@ -164,6 +164,6 @@ def _order(choice: _Choice, record: SiteRecord, typed: str) -> Order:
         return choice.order
     try:
         until = at_wall_clock(datetime.fromisoformat(typed[:32]), record.zone)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise Refusal("no-until", "Say until when the guest stays.") from error
     return Order(choice.order.article, note=choice.order.note, until=until)

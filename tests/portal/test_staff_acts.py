@@ -130,6 +130,7 @@ def test_after_a_minute_nothing_is_offered_to_be_undone(venue: Venue, clock: Mov
         ("extend", {"amount": "1", "unit": "years"}, 404, ""),
         ("good-until", {"good_until": "2020-01-01T00:00"}, 303, "These dates do not fit"),
         ("good-until", {"good_until": "soon"}, 303, "These dates do not fit"),
+        ("good-until", {"good_until": "0001-01-01T00:00"}, 303, "These dates do not fit"),
         ("unheard-of", {}, 404, ""),
     ],
 )

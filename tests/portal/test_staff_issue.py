@@ -145,8 +145,9 @@ def test_a_pass_that_has_ended_is_refused_in_words(
     assert "has ended" in words_of(answer)
 
 
-def test_a_day_before_all_days_is_refused_in_words(venue: Venue) -> None:
-    answer = venue.staff.submit(venue.staff.get(venue.page), venue.page, good_from="0001-01-01T00:00")
+@pytest.mark.parametrize("good_from", ["0001-01-01T00:00", "9999-12-30T00:00"])
+def test_a_day_before_all_days_is_refused_in_words(venue: Venue, good_from: str) -> None:
+    answer = venue.staff.submit(venue.staff.get(venue.page), venue.page, good_from=good_from)
 
     assert answer.status_code == 400
     assert "These dates do not fit" in words_of(answer)

@@ -152,7 +152,7 @@ def test_the_ledger_goes_to_bookkeeping_line_by_line_and_added_up(
     assert (lines[1]["tax_percent"], lines[1]["tax"], lines[1]["net"]) == ("19", "0.78", "4.12")
     assert lines[3]["time"] == "2026-06-16T03:00:00+02:00"
     (sold,) = [row for row in rows(owner, place, period="2026-06", totals="1") if row["kind"] == "sold"]
-    assert (sold["day"], sold["count"], sold["amount"], sold["tax"]) == ("2026-06-15", "3", "14.70", "2.35")
+    assert (sold["day"], sold["count"], sold["amount"], sold["tax"]) == ("2026-06-15", "3", "14.70", "2.34")
     assert rows(owner, place, period="2026-07", totals="0") == []
 
 
@@ -167,7 +167,9 @@ def test_a_name_that_is_a_formula_stays_a_name(
     assert line["pass"] == "'=1+1"
 
 
-@pytest.mark.parametrize("period", ["", "2026", "2026-13", "2026-02-30", "9999-12", "x" * 5000, "%00"])
+@pytest.mark.parametrize(
+    "period", ["", "2026", "2026-13", "2026-02-30", "9999-12", "9999-12-30", "0001-01-01", "x" * 5000, "%00"]
+)
 def test_a_period_that_cannot_be_is_a_bad_request(app: Flask, desk: Staff, place: Place, period: str) -> None:
     owner = signed_in(app, "owner@example.org")
     assert owner.get(f"/desk/sites/{place.site.public_id}/sales.csv?period={period}").status_code == 400

@@ -22,6 +22,7 @@ from portal.staff import prints
 from tests.conftest import NOON
 from tests.factories import PASSWORD, Place, a_pass, a_place, a_user
 from tests.portal.desk import signed_in
+from tests.vouchers.printing.pages import FACE
 from vouchers.issuing import CHUNK, Order, issue
 from vouchers.passes import Pass, TermsColumns
 from vouchers.presets import NewPreset, add_preset
@@ -146,7 +147,9 @@ def test_all_other_pages_of_the_desk_are_accessible_fit_a_phone_and_need_no_mous
     monkeypatch.setattr(prints, "MOST_AT_ONCE", 2)
     with database.write() as session:
         session.get_one(Pass, desk.place.article.id).slug = "day"
-        printers.add_printer(session, COMMAND_LINE, keyring, desk.place.site, "Theke", PrinterKind.STAR, 80, NOON)
+        site = desk.place.site
+        bar, _key = printers.add_printer(session, COMMAND_LINE, keyring, site, "Theke", PrinterKind.STAR, 80, NOON)
+        printers.note_ended(printers.send(session, COMMAND_LINE, bar, [], FACE, NOON), "410 Paper Out", NOON)
         a_user(session, Role.OPERATOR, email="operator@example.org")
         batch = session.scalars(select(Batch.public_id)).one()
     page = desk.page
@@ -157,9 +160,9 @@ def test_all_other_pages_of_the_desk_are_accessible_fit_a_phone_and_need_no_mous
         found = violations(page), page.evaluate("document.documentElement.scrollWidth") <= NARROW, unreached(page)
         assert found == ([], True, []), page.url
 
-    site, voucher = f"/desk/sites/{desk.place.site.public_id}", f"/desk/vouchers/{desk.vouchers[0].public_id}"
+    here, voucher = f"/desk/sites/{site.public_id}", f"/desk/vouchers/{desk.vouchers[0].public_id}"
     for path in ("signs", "printers", "till", "sales", "use", "import", "page"):
-        look(f"{site}/{path}")
+        look(f"{here}/{path}")
     for file in CSV.values():
         page.goto(f"{desk.site}/import")
         page.set_input_files("#file", {"name": "x.csv", "mimeType": "text/csv", "buffer": file})
@@ -183,8 +186,12 @@ def test_all_other_pages_of_the_desk_are_accessible_fit_a_phone_and_need_no_mous
     operator = signed_in(app, "operator@example.org").client.get_cookie("surfpass_session")
     assert operator
     desk.context.add_cookies([{"name": "surfpass_session", "value": operator.value, "url": desk.address}])
-    for path in ("/desk/texts", "/desk/texts/terms", f"{site}/offer"):
+    for path in ("/desk/texts", f"{here}/offer", "/desk/texts/terms"):
         look(path)
+    page.fill("#text_de", "Nutzungsbedingungen\n\nSeien Sie gut zueinander.")
+    page.get_by_role("button", name="Ansehen").click()
+    expect(page.get_by_role("button", name="Veröffentlichen")).to_be_visible()
+    look()
 
 
 def test_a_voucher_is_issued_by_keyboard_alone(desk: Desk) -> None:

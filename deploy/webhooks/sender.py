@@ -38,7 +38,7 @@ log = structlog.get_logger("webhooks")
 
 @dataclass(frozen=True, repr=False)
 class Message:
-    """A delivery as it is sent."""
+    """A delivery as it is sent; `secret` is encrypted still."""
 
     id: int
     public_id: str
@@ -109,7 +109,7 @@ class Sender:
             if not self._chosen(session, now):
                 return 0
         with self._database.write() as session:
-            messages = _claim(session, self._keyring, self._chosen(session, now), now)
+            messages = _claim(session, self._chosen(session, now), now)
         for one in messages:
             self._away[one.id] = one
             # Not of a pool, which the end of the process would wait for.
@@ -152,7 +152,8 @@ class Sender:
         """One message that cannot be sent must not lose what became of the others."""
         outcome = Outcome(reason="no-answer")
         try:
-            outcome = self._client.post(message.url, _headers(message, now), message.body.encode())
+            secret = self._keyring.decrypt(Purpose.SECRETS, message.secret)
+            outcome = self._client.post(message.url, _headers(message, secret, now), message.body.encode())
         except Exception as error:
             # Its words may name an address.
             log.error("webhook failed", delivery=message.public_id, error=type(error).__name__)
@@ -171,7 +172,7 @@ def _due(session: Session, busy: Collection[int], now: datetime) -> Sequence[Row
     return session.execute(query).all()
 
 
-def _claim(session: Session, keyring: Keyring, ids: Sequence[int], now: datetime) -> list[Message]:
+def _claim(session: Session, ids: Sequence[int], now: datetime) -> list[Message]:
     """Race: of several processes that send, the one whose UPDATE finds the row due has it, until the lease ends."""
     claimed = (
         update(Delivery)
@@ -181,22 +182,20 @@ def _claim(session: Session, keyring: Keyring, ids: Sequence[int], now: datetime
     )
     mine = list(session.scalars(claimed))
     query = select(Delivery, Webhook).join(Webhook, Webhook.id == Delivery.webhook_id).where(Delivery.id.in_(mine))
-    return [_message(keyring, one, hook) for one, hook in session.execute(query.order_by(Delivery.id)).all()]
+    return [
+        Message(one.id, one.public_id, hook.id, hook.customer_id, hook.url, hook.secret, one.body, one.attempts)
+        for one, hook in session.execute(query.order_by(Delivery.id)).all()
+    ]
 
 
-def _message(keyring: Keyring, one: Delivery, hook: Webhook) -> Message:
-    secret = keyring.decrypt(Purpose.SECRETS, hook.secret)
-    return Message(one.id, one.public_id, hook.id, hook.customer_id, hook.url, secret, one.body, one.attempts)
-
-
-def _headers(message: Message, now: datetime) -> dict[str, str]:
+def _headers(message: Message, secret: bytes, now: datetime) -> dict[str, str]:
     stamp = int(now.timestamp())
     return {
         "Content-Type": "application/json",
         "User-Agent": "surfpass",
         "webhook-id": message.public_id,
         "webhook-timestamp": str(stamp),
-        "webhook-signature": sign(message.secret, message.public_id, stamp, message.body),
+        "webhook-signature": sign(secret, message.public_id, stamp, message.body),
     }
 
 

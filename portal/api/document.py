@@ -21,7 +21,7 @@ _PROBLEMS = {
     413: "The request is too large.",
     415: "The body is not application/json.",
     422: "Something in the request is not as described; `errors` says what.",
-    429: "The key has used up its requests; Retry-After says how long to wait.",
+    429: "The key has used up its requests or vouchers; Retry-After says how long to wait.",
     500: "Something went wrong on our side.",
     503: "Try again as Retry-After says.",
 }

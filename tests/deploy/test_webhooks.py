@@ -424,6 +424,20 @@ def test_who_does_not_answer_rests_and_leaves_room_for_others(
     assert turn() == 2
 
 
+def test_a_message_that_cannot_be_made_costs_the_others_nothing(
+    database: Database, keyring: Keyring, venue: Told, receiver: Receiver
+) -> None:
+    with database.write() as session:
+        broken = session.scalars(select(Webhook).where(Webhook.id != venue.made.webhook.id)).one()
+        broken.secret = b"of other keys"
+        tell(session, [broken.id, venue.made.webhook.id], Event.TEST, {}, NOON)
+
+    assert send_due(database, keyring, receiver.client(), NOON) == 2
+    with database.read() as session:
+        told = session.execute(select(Delivery.outcome, Delivery.status).order_by(Delivery.id)).all()
+    assert told == [("no-answer", None), ("", 200)]
+
+
 def test_looking_up_a_name_counts(receiver: Receiver) -> None:
     released = threading.Event()
 

@@ -143,4 +143,7 @@ ROUTES: tuple[tuple[str, str, Right | None, Callable[..., Any]], ...] = (
 )
 
 # What lets others in: a right alone is not enough for these, somebody has to have proved who it is minutes ago.
-PROOF_NEEDED = (people.invite_person, people.step_person, tablet.enrol_tablet, systems.make_key, hooks.make_webhook)
+PROOF_NEEDED = (
+    *(people.invite_person, people.step_person, tablet.enrol_tablet),
+    *(systems.make_key, hooks.make_webhook, printers.add_printer),
+)

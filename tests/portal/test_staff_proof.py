@@ -76,6 +76,7 @@ def test_what_lets_others_in_asks_and_the_work_of_the_desk_does_not(
         (person, person, {"step": "reset"}),
         ("/desk/people", "/desk/tablets", {"name": "bar"}),
         (systems, f"{systems}/keys", {"name": "Till", "scope": "vouchers:issue"}),
+        (f"{site}/printers", f"{site}/printers", {"name": "Bar"}),
         (systems, f"{systems}/webhooks", {"url": "https://till.example/"}),
     ):
         asked = owner.submit(owner.get(page), action, **filled)

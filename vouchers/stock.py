@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from vouchers.passes import Pass
@@ -20,11 +20,21 @@ class BatchStock:
     unused: int
 
 
-def latest_batches(session: Session, site_id: int, now: datetime, limit: int = 10) -> list[BatchStock]:
-    """The site's latest batches, the newest first; one query."""
+def latest_batches(
+    session: Session, site_id: int, now: datetime, limit: int = 10, *, text: str = "", before: int | None = None
+) -> list[BatchStock]:
+    """The site's latest batches, the newest first; one query.
+
+    Those with `text` in their note or the name of their pass, and with an id under `before`.
+    """
     its_own = Voucher.site_id == Batch.site_id, Voucher.batch_id == Batch.id
     unused = select(func.count()).select_from(Voucher).where(*its_own, in_stock(now)).scalar_subquery()
     query = select(Batch, Pass.name, unused).join(Pass, Pass.id == Batch.pass_id).where(Batch.site_id == site_id)
+    if text:
+        noted, named = (one.icontains(text, autoescape=True) for one in (Batch.note, Pass.name))
+        query = query.where(or_(noted, named))
+    if before is not None:
+        query = query.where(Batch.id < before)
     rows = session.execute(query.order_by(Batch.id.desc()).limit(limit))
     return [BatchStock(batch, name, unused) for batch, name, unused in rows]
 

@@ -42,6 +42,12 @@ def set_threshold(session: Session, actor: Actor, site: Site, article: Pass, thr
     audit.record(session, actor, "stock alarm set", subject, now, customer_id=site.customer_id, detail=detail)
 
 
+def thresholds_at(session: Session, site: Site) -> dict[int, int]:
+    """The thresholds of a site, by the pass's id; none of a pass of which nothing is told."""
+    query = select(StockAlarm.pass_id, StockAlarm.threshold).where(StockAlarm.site_id == site.id)
+    return {row.pass_id: row.threshold for row in session.execute(query)}
+
+
 def check_stock(session: Session, now: datetime) -> int:
     """Tell of what has run low since it was looked at last; returns how many that were."""
     told = 0

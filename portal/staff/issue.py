@@ -23,6 +23,7 @@ from portal import formats, gate
 from portal.context import current
 from portal.languages import link_languages_to
 from portal.staff import wording
+from portal.staff.batch_list import batch_lines
 from portal.staff.desk import SiteCard, card
 from portal.staff.growing import CHUNKS_A_REQUEST, issue_chunks
 from portal.staff.one_tap import Button, buttons_at
@@ -57,18 +58,6 @@ class IssueForm(FlaskForm):
     good_from = DateTimeLocalField(_l("Valid from"), [Optional()], format=_LOCAL)
     good_until = DateTimeLocalField(_l("First use by"), [Optional()], format=_LOCAL)
     inactive = BooleanField(_l("Printed stock: switch it on later"))
-
-
-@dataclass(frozen=True)
-class BatchLine:
-    """A batch in a list."""
-
-    public_id: str
-    issued: str
-    name: str
-    note: str
-    count: int
-    unused: int
 
 
 @dataclass(frozen=True)
@@ -168,18 +157,7 @@ def _offer(article: Pass) -> str:
 
 def _render(page: SitePage, form: IssueForm) -> str:
     link_languages_to("staff.site", site_id=page.card.public_id)
-    zone = page.record.zone
-    lines = [
-        BatchLine(
-            public_id=one.batch.public_id,
-            issued=wording.day_and_hour(one.batch.issued_at, zone),
-            name=one.pass_name,
-            note=one.batch.note,
-            count=one.batch.count,
-            unused=one.unused,
-        )
-        for one in page.batches
-    ]
+    lines = batch_lines(page.batches, page.record.zone)
     return render_template(
         "staff/site.html", card=page.card, form=form, batches=lines, buttons=page.buttons, undoable=page.undoable
     )

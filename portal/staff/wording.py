@@ -59,6 +59,7 @@ REFUSALS = {
     "bad-count": _l("Please choose a number from 1 to 10,000."),
     "bad-until": _l("The end has to lie in the future. Please choose a later one."),
     "no-until": _l("Please say until when the guest stays: date and time."),
+    "bad-threshold": _l("That is a number from 0 to 100,000."),
     "bad-dates": _l("These dates do not fit: they have to lie in the future, the first before the second."),
     "bad-key": _l("This form was incomplete. Please load the page anew and try again."),
     "key-used": _l("This form was sent before with other values. Please load the page anew and try again."),

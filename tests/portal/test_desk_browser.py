@@ -108,6 +108,8 @@ def test_the_pages_of_the_desk_are_accessible_and_fit_a_phone(desk: Desk, databa
         desk.site,
         f"{desk.site}/presets",
         f"{desk.site}/vouchers",
+        f"{desk.site}/batches",
+        f"{desk.site}/stock",
         f"{desk.address}/desk/batches/{batch}",
         voucher,
     )

@@ -69,9 +69,8 @@ def create_app(
     """The portal as a WSGI application; `coa_makes` are the makes of NAS that change the limits of a running session."""
     folder = _templates()
     app = PortalFlask("portal", template_folder=str(folder), static_folder=str(folder / "static"))
-    tally = Tally(settings.data_dir)
-    app.extensions[EXTENSION] = Portal(settings, database, keyring, clock, tally, coa_makes)
-    _configure(app, settings, keyring)
+    furnish(app, Portal(settings, database, keyring, clock, Tally(settings.data_dir), coa_makes))
+    _configure(app, settings)
     for extension in (request_log, headers, languages, look, errors, staff, api):
         extension.init_app(app)
     for blueprint in (
@@ -92,15 +91,22 @@ def create_app(
     return app
 
 
-def _configure(app: Flask, settings: Settings, keyring: Keyring) -> None:
-    session_keys = [key.hex() for key in keyring.hashes(Purpose.PAGES, "flask session")]
+def furnish(app: Flask, portal: Portal) -> None:
+    """Give `app` the parts that a process is made of, in place of those it has, and the keys of its cookies."""
+    app.extensions[EXTENSION] = portal
+    session_keys = [key.hex() for key in portal.keyring.hashes(Purpose.PAGES, "flask session")]
     app.config.update(
         SECRET_KEY=session_keys[0],
         SECRET_KEY_FALLBACKS=session_keys[1:],
+        SESSION_COOKIE_SECURE=portal.settings.public_portal_url.startswith("https://"),
+    )
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    app.config.update(
         SESSION_COOKIE_NAME="surfpass_session",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.public_portal_url.startswith("https://"),
         MAX_CONTENT_LENGTH=LARGEST_FORM_OCTETS,
         MAX_FORM_MEMORY_SIZE=LARGEST_FORM_OCTETS,
         SEND_FILE_MAX_AGE_DEFAULT=STATIC_SECONDS,

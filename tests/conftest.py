@@ -12,6 +12,7 @@ import pytest
 import structlog
 from argon2 import PasswordHasher
 from hypothesis import settings as hypothesis_settings
+from sqlalchemy import Engine
 
 from deploy.migrate import upgrade
 from hotspot.database import Database
@@ -95,7 +96,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty, migrated SQLite file to copy."""
-    path = tmp_path_factory.mktemp("template") / "surfpass.db"
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
     prepare(f"sqlite:///{path}")
     return path
 
@@ -107,11 +108,16 @@ def reusable_postgres(postgres_server: PostgresServer) -> "ReusableDatabase":
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of an empty, migrated database of the test's own."""
     if request.param == "sqlite":
-        path = tmp_path / "surfpass.db"
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        template: Path = request.getfixturevalue("sqlite_template")
+        # Beside the file lies more than SQLite's own.
+        folder = template.with_name("used")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        path = folder / "surfpass.db"
+        shutil.copyfile(template, path)
         yield f"sqlite:///{path}"
         return
     reusable: ReusableDatabase = request.getfixturevalue("reusable_postgres")
@@ -119,10 +125,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     reusable.empty()
 
 
+@pytest.fixture(scope="session")
+def kept_engines() -> dict[str, Engine]:
+    """Engines by URL: to have statements compiled costs more than most tests."""
+    return {}
+
+
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(database_url: str, kept_engines: dict[str, Engine]) -> Iterator[Database]:
     """An empty, migrated database, with the data keys that SECRET_KEY opens."""
     database = Database(database_url)
+    # An engine derived from the one kept shares all but the listeners that a test may add.
+    database.engine = kept_engines.setdefault(database_url, database.engine).execution_options()
+    database._writing = database.engine.execution_options(**database._writing.get_execution_options())
     yield database
     database.dispose()
 

@@ -12,7 +12,9 @@ from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.settings import Settings
 from portal import languages
-from portal.app import create_app
+from portal.app import create_app, furnish
+from portal.context import Portal
+from portal.tally import Tally
 from radius.makes import COA_MAKES
 from tests.portal.guest import PORTAL_URL as PORTAL_URL
 from tests.portal.guest import Stage
@@ -57,12 +59,22 @@ def portal_settings(settings: Settings) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def kept_apps() -> list[Flask]:
+    """The application once it is built: to have its rules and templates compiled costs more than most tests."""
+    return []
+
+
 @pytest.fixture
-def app(portal_settings: Settings, database: Database, keyring: Keyring, clock: MovableClock) -> Flask:
+def app(
+    portal_settings: Settings, database: Database, keyring: Keyring, clock: MovableClock, kept_apps: list[Flask]
+) -> Flask:
     """The portal."""
-    app = create_app(portal_settings, database, keyring, clock, COA_MAKES)
-    app.config["TESTING"] = False  # failures have to become error pages here too
-    return app
+    if not kept_apps:
+        kept_apps.append(create_app(portal_settings, database, keyring, clock, COA_MAKES))
+    tally = Tally(portal_settings.data_dir)
+    furnish(kept_apps[0], Portal(portal_settings, database, keyring, clock, tally, COA_MAKES))
+    return kept_apps[0]
 
 
 @pytest.fixture

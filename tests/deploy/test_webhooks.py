@@ -415,7 +415,7 @@ def test_who_does_not_answer_rests_and_leaves_room_for_others(
 
     def turn() -> int:
         sent = sender.begin()
-        while sender.gather(5):
+        while sent and sender.gather(5):
             continue
         return sent
 

@@ -43,7 +43,7 @@ def place(database: Database, keyring: Keyring, clock: MovableClock) -> Place:
 def test_batches_are_found_by_a_word_in_their_note_or_their_pass(app: Flask, place: Place) -> None:
     owner = signed_in(app, EMAIL)
     path = f"/desk/sites/{place.site.public_id}/batches"
-    for word, found in (("", 4), ("ROOM", 2), ("festival", 1), ("0%", 1), ("9_", 1), ("nobody", 0)):
+    for word, found in (("", 4), ("ROOM", 2), ("festival", 1), ("0%", 1), ("_", 1), ("nobody", 0)):
         page = owner.get(f"{path}?{urlencode({'word': word})}")
         assert len(re.findall(r'href="/desk/batches/', page.text)) == found, word
     assert "There is none like that." in words_of(owner.get(f"{path}?word={'x' * 5000}"))

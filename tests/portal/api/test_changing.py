@@ -68,6 +68,7 @@ def test_printed_stock_is_switched_on_and_off_and_revoked(venue: Venue) -> None:
     issued = issue(venue, count=2, inactive=True)
     batch, voucher = f"/batches/{issued['batch']['id']}", f"/vouchers/{issued['vouchers'][0]['id']}"
     assert venue.till.get(voucher)["state"] == "inactive"
+    assert venue.till.get(voucher)["good_until"] is None
 
     assert venue.till.post(f"{batch}/switch-on")["changed"] == 2
     assert venue.till.get(voucher)["state"] == "unused"

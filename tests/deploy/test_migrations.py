@@ -106,7 +106,8 @@ def test_migrations_go_up_down_and_up_again_with_data_in_the_tables(empty_databa
         installation.close()
         add_guest(empty_database)
         before = what_is_known(empty_database)
-        for revision in older_revisions():
+        # Each of the newest, and then all of them at once: older ones were among the newest when they could still change.
+        for revision in (*older_revisions()[:3], older_revisions()[-1]):
             downgrade(empty_database, revision)
             upgrade(empty_database)
             assert what_is_known(empty_database) == before, revision

@@ -24,6 +24,9 @@ from portal.app import create_app
 from portal.staff import proof
 from tests.factories import PASSWORD, a_site, a_user
 
+# What a browser shows is the same on either database.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 OWNER = "owner@example.org"
 
 

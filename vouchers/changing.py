@@ -34,6 +34,7 @@ class Standing(NamedTuple):
     note: str
     inactive: bool
     code_ciphertext: bytes | None
+    sold_at: datetime | None
 
 
 # What a change may set, and what undoing sets back.
@@ -115,9 +116,10 @@ def undo(session: Session, actor: Actor, site: Site, deed: Deed, now: datetime) 
     chosen = Voucher.id.in_(select(FormerVoucher.voucher_id).where(FormerVoucher.deed_id == deed.id))
     standing = _hold(session, chosen, site)
     untouched = [one for one in standing if _stands_where_left(one, former[one.id])]
-    if batch and switches and (_is_switched(batch, deed) or len(untouched) < len(standing)):
+    sold = any(one.sold_at and one.sold_at >= deed.at for one in standing)
+    if batch and switches and (_is_switched(batch, deed) or sold or len(untouched) < len(standing)):
         # A batch that is off by its own word and on by some of its vouchers is nothing that anybody could switch again.
-        raise Refusal("changed-since", "Something in this batch was used or changed since.")
+        raise Refusal("changed-since", "Something in this batch was used or changed since, or sold.")
     _write(session, [(one, _as_before(one, former[one.id], deed)) for one in untouched])
     if batch and switches:
         batch.inactive, batch.activated_at = bool(deed.was_inactive), deed.was_activated_at

@@ -101,7 +101,7 @@ REFUSALS = {
     "bad-amount": _l("What stays in the till is part of what was counted."),
     "till-moved": _l("Something was sold or closed meanwhile. Please look at the numbers again."),
     "not-for-sale": _l("This voucher is sold already, revoked, over, or not switched on."),
-    "changed-since": _l("Something in this batch was used or changed since: it stays as it is."),
+    "changed-since": _l("Something in this batch was used, sold or changed since: it stays as it is."),
     "no-scopes": _l("Please tick what the key may do."),
     "too-many-keys": _l("You have 50 keys already. Withdraw one first."),
     "key-retired": _l("This key has been withdrawn already."),

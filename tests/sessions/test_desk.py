@@ -45,6 +45,7 @@ from vouchers.deeds import Deed, FormerVoucher
 from vouchers.finding import count_vouchers
 from vouchers.forecast import stocks
 from vouchers.issuing import CHUNK, Issued, Order, open_batch
+from vouchers.ledger import sell
 from vouchers.passes import Clock, Pass
 from vouchers.stock import latest_batches
 from vouchers.stock_alarms import check_stock, set_threshold
@@ -388,6 +389,18 @@ def test_switching_is_not_undone_once_staff_have_changed_the_batch_or_its_vouche
     with desk.database.read() as session:
         assert not any(session.get_one(Voucher, one.id).inactive for one in vouchers)
         assert not session.get_one(Batch, batch_id).inactive
+
+
+def test_switching_on_is_not_undone_once_a_voucher_was_sold(desk: Desk) -> None:
+    batch_id, vouchers, codes = stock(desk)
+    done = switch(desk, batch_id, on=True)
+    desk.now += timedelta(seconds=20)
+    with desk.database.write() as session:
+        site = session.get_one(Site, desk.place.site.id)
+        assert sell(session, COMMAND_LINE, site, Voucher.id == vouchers[1].id, desk.now) == 1
+    with pytest.raises(Refusal, match="changed since"):
+        desk.undo(done)
+    assert isinstance(desk.comes(codes[1]), Admitted)
 
 
 def test_the_code_of_a_voucher_outlives_its_first_use_in_no_table(desk: Desk) -> None:

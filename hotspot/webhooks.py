@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot import audit
 from hotspot.audit import Actor
-from hotspot.database import Base, Identified, new_public_id
+from hotspot.database import Base, Identified
 from hotspot.errors import Refusal, WrongUse
 from hotspot.keys import Keyring, Purpose
 from hotspot.place import Customer, Site
@@ -150,15 +150,15 @@ def webhooks_of(session: Session, customer_ids: Collection[int]) -> list[Webhook
 
 
 def webhooks_made_by(session: Session, user_id: int) -> list[Webhook]:
-    """The webhooks that somebody has added and that are in use, the newest first."""
+    """The webhooks that somebody has added and that are in use, in the order in which they may be held."""
     query = select(Webhook).where(Webhook.created_by == user_id, Webhook.retired_at.is_(None))
-    return list(session.scalars(query.order_by(Webhook.id.desc())))
+    return list(session.scalars(query.order_by(Webhook.id)))
 
 
 def listeners(session: Session, site_id: int) -> list[int]:
     """Who is told what happens at a site: the webhooks' ids."""
     of_customer = select(Webhook.id).join(Site, Site.customer_id == Webhook.customer_id).where(Site.id == site_id)
-    return list(session.scalars(of_customer.where(Webhook.retired_at.is_(None))))
+    return list(session.scalars(of_customer.where(Webhook.retired_at.is_(None)).order_by(Webhook.id)))
 
 
 def tell(
@@ -166,32 +166,30 @@ def tell(
 ) -> None:
     """Have something told, in the transaction of the change that it is about; not where MOST_WAITING wait already.
 
-    Race: of several who tell at once, each may add one more.
+    Races: of several who tell at once, each may add one more; and none waits for another to write the same moment,
+    since they hold a till.
     """
     if not webhook_ids:
         return
     waiting = select(Delivery.webhook_id).where(Delivery.webhook_id.in_(webhook_ids), Delivery.next_try_at.is_not(None))
     full = set(session.scalars(waiting.group_by(Delivery.webhook_id).having(func.count() >= MOST_WAITING)))
     if full:
-        session.execute(update(Webhook).where(Webhook.id.in_(full)).values(lost_at=now))
-    stamp = now.isoformat(timespec="seconds").replace("+00:00", "Z")
-    body = json.dumps({"type": event.value, "timestamp": stamp, "data": data}, separators=(",", ":"))
-    session.add_all(
-        Delivery(webhook_id=one, event=event.value, body=body, created_at=now, next_try_at=now, attempts=0, outcome="")
-        for one in webhook_ids
-        if one not in full
-    )
+        free = select(Webhook.id).where(Webhook.id.in_(full)).with_for_update(skip_locked=True, key_share=True)
+        session.execute(update(Webhook).where(Webhook.id.in_(free)).values(lost_at=now))
+    body = _body(event, data, now)
+    session.add_all(_delivery(one, event.value, body, now) for one in webhook_ids if one not in full)
+
+
+def send_test(session: Session, webhook: Webhook, now: datetime) -> None:
+    """Have a test told, however much waits: whoever asks for one wants to see how it goes."""
+    session.add(_delivery(webhook.id, Event.TEST.value, _body(Event.TEST, {}, now), now))
 
 
 def send_again(session: Session, delivery: Delivery, now: datetime) -> None:
     """Have something told once more, as a delivery of its own. Refusal when its webhook is retired."""
     if session.get_one(Webhook, delivery.webhook_id).retired_at:
         raise Refusal("webhook-retired", "This webhook has been retired already.")
-    again = Delivery(
-        public_id=new_public_id(), webhook_id=delivery.webhook_id, event=delivery.event, body=delivery.body,
-        created_at=now, next_try_at=now, attempts=0, outcome="",
-    )  # fmt: skip
-    session.add(again)
+    session.add(_delivery(delivery.webhook_id, delivery.event, delivery.body, now))
 
 
 def log_of(session: Session, webhook_ids: Collection[int]) -> list[Delivery]:
@@ -229,6 +227,17 @@ def is_https(url: str) -> bool:
         and port in (None, *PORTS)
         and "@" not in parts.netloc
         and not parts.fragment
+    )
+
+
+def _body(event: Event, data: Mapping[str, object], now: datetime) -> str:
+    stamp = now.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return json.dumps({"type": event.value, "timestamp": stamp, "data": data}, separators=(",", ":"))
+
+
+def _delivery(webhook_id: int, event: str, body: str, now: datetime) -> Delivery:
+    return Delivery(
+        webhook_id=webhook_id, event=event, body=body, created_at=now, next_try_at=now, attempts=0, outcome=""
     )
 
 

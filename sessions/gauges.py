@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hotspot.place import AccessPoint
-from hotspot.webhooks import Delivery
+from hotspot.webhooks import Delivery, Webhook
 from sessions import doubles, guessing
 from sessions.heartbeat import Heartbeat
 from sessions.visit import RUNNING, Disconnect, Visit, VisitState, is_counted
@@ -52,7 +52,8 @@ def measure(session: Session, now: datetime) -> Gauges:
     guesses = Counter(dict.fromkeys((limit.name for limit in guessing.LIMITS), 0))
     for alarm in guessing.alarms(session, now):
         guesses[alarm.limit.name] += alarm.count
-    told = Delivery.next_try_at.is_not(None)
+    in_use = select(Webhook.id).where(Webhook.retired_at.is_(None))
+    told = Delivery.next_try_at.is_not(None) & Delivery.webhook_id.in_(in_use)
     return Gauges(
         visits={VisitState.ASKED: session.scalar(asked) or 0} | visits,
         access_points=session.scalar(select(func.count()).where(AccessPoint.retired_at.is_(None))) or 0,

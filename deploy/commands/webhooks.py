@@ -9,7 +9,7 @@ from deploy.installation import Installation, Work
 from hotspot.audit import COMMAND_LINE
 from hotspot.enrolment import find_customer, find_site
 from hotspot.errors import NotFound
-from hotspot.webhooks import Delivery, Event, Webhook, add_webhook, log_of, retire_webhook, tell, webhooks_of
+from hotspot.webhooks import Delivery, Webhook, add_webhook, log_of, retire_webhook, send_test, webhooks_of
 from vouchers.passes import find_pass
 from vouchers.stock_alarms import set_threshold
 
@@ -61,7 +61,7 @@ def retire(installation: Installation, webhook_id: str) -> None:
 def test(installation: Installation, webhook_id: str) -> None:
     """Send a test event; house-keeping sends it, and the log says how it went."""
     with installation.write() as work:
-        tell(work.session, [_find(work, webhook_id).id], Event.TEST, {}, work.now)
+        send_test(work.session, _find(work, webhook_id), work.now)
     click.echo(f"A test event is on its way: surfpass webhook log {webhook_id}")
 
 

@@ -113,6 +113,9 @@ class _Connection(http.client.HTTPSConnection):
         """Connect to the address, and ask for a certificate of the name."""
         self._raw = socket.create_connection((self._address, self.port), STEP_SECONDS)
         self.sock = self._tls.wrap_socket(self._raw, server_hostname=self.host)
+        # Race: the time was over while there was nothing yet to cut.
+        if self.was_cut:
+            raise TimeoutError
 
     def cut(self) -> None:
         """End it at once, from another thread."""

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from urllib.parse import urlsplit
 
 import structlog
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, case, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from deploy.installation import Installation
@@ -20,7 +20,7 @@ from deploy.webhooks.addresses import is_outside
 from deploy.webhooks.client import Client, Outcome
 from hotspot.clock import Clock
 from hotspot.counters import Counters
-from hotspot.database import Database
+from hotspot.database import Database, UtcDateTime
 from hotspot.keys import Keyring, Purpose
 from hotspot.webhooks import LEASE, WAITS, Delivery, Webhook, forget_old, sign
 from vouchers.stock_alarms import check_stock
@@ -129,6 +129,7 @@ class Sender:
                 self._resting[message.webhook_id] = self._clock() + REST
         if back:
             with self._database.write() as session:
+                back.sort(key=lambda one: one[0].id)
                 results = [_note(session, message, outcome, self._clock()) for message, outcome in back]
             for result in results:
                 self._count(result, 1)
@@ -205,7 +206,8 @@ def _note(session: Session, message: Message, outcome: Outcome, now: datetime) -
     values = {
         "status": outcome.status,
         "outcome": outcome.reason,
-        "next_try_at": again,
+        # Race: the webhook was withdrawn meanwhile, and nothing waits for it any more.
+        "next_try_at": case((Delivery.next_try_at.is_not(None), literal(again, UtcDateTime()))),
         "delivered_at": now if outcome.is_delivered else None,
     }
     session.execute(update(Delivery).where(Delivery.id == message.id).values(**values))

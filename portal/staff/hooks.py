@@ -22,7 +22,7 @@ from hotspot.webhooks import (
     log_of,
     retire_webhook,
     send_again,
-    tell,
+    send_test,
     webhooks_of,
 )
 from portal import gate
@@ -95,7 +95,7 @@ def step_webhook(webhook_id: str) -> Response:
         if found.retired_at or step not in ("test", "retire"):
             abort(404)
         if step == "test":
-            send = partial(tell, session, [found.id], Event.TEST, {}, now)
+            send = partial(send_test, session, found, now)
             return _by_hand(
                 session, found.id, send, _("A test is on its way: within seconds the log says how it went.")
             )

@@ -1,6 +1,7 @@
 """What somebody has made that goes on working when the account is closed: keys for other systems, and webhooks."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from hotspot.api_keys import ApiKey, keys_made_by, retire_key
 from hotspot.audit import Actor
+from hotspot.errors import Refusal
 from hotspot.people import User
 from hotspot.webhooks import Webhook, retire_webhook, webhooks_made_by
 
@@ -26,10 +28,13 @@ class Made:
 
     def withdraw(self, session: Session, actor: Actor, now: datetime) -> None:
         """Let none of it work any more."""
+        # Race: what somebody has withdrawn meanwhile is as it should be.
         for key in self.keys:
-            retire_key(session, actor, key, now)
+            with suppress(Refusal):
+                retire_key(session, actor, key, now)
         for hook in self.webhooks:
-            retire_webhook(session, actor, hook, now)
+            with suppress(Refusal):
+                retire_webhook(session, actor, hook, now)
 
 
 def made_by(session: Session, user: User, now: datetime) -> Made:

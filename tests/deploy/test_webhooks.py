@@ -5,16 +5,18 @@ import hmac
 import ipaddress
 import json
 import re
+import socket
 import ssl
 import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -40,6 +42,7 @@ from hotspot.webhooks import (
     add_webhook,
     is_https,
     retire_webhook,
+    send_test,
     tell,
 )
 from sessions.desk import by_ids, revoke_vouchers, undo
@@ -279,6 +282,33 @@ def test_a_receiver_that_drips_is_cut_off(receiver: Receiver) -> None:
     assert time.monotonic() - started < 3
 
 
+def test_a_slow_name_leaves_a_receiver_no_more_time(receiver: Receiver) -> None:
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        for _ in range(60):
+            handler.wfile.write(b"H")
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    receiver.answer = drip
+    client = receiver.client(whole_seconds=0.5)
+
+    def late(*_asked: object) -> list[str]:
+        time.sleep(0.49)
+        return ["127.0.0.1"]
+
+    connect = socket.create_connection
+
+    def slowly(*told: Any, **also: Any) -> socket.socket:
+        time.sleep(0.2)
+        return connect(*told, **also)
+
+    started = time.monotonic()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "create_connection", slowly)
+        assert replace(client, resolve=late).post(receiver.url, {}, b"{}").reason == "too-slow"
+    assert time.monotonic() - started < 2
+
+
 class Refusing(Client):
     """A receiver that is down."""
 
@@ -471,6 +501,21 @@ def test_nothing_is_sent_twice_by_two_senders_nor_after_retirement(
     assert waiting(database) == []
 
 
+def test_what_fails_after_its_webhook_was_withdrawn_waits_no_more(
+    database: Database, keyring: Keyring, venue: Told
+) -> None:
+    a_test_event(database, venue)
+
+    class Withdrawn(Client):
+        def post(self, *_args: object) -> Outcome:
+            with database.write() as session:
+                retire_webhook(session, COMMAND_LINE, session.get_one(Webhook, venue.made.webhook.id), NOON)
+            return Outcome(reason="no-answer")
+
+    assert send_due(database, keyring, Withdrawn(), NOON) == 1
+    assert waiting(database) == []
+
+
 def test_issuing_revoking_and_undoing_are_told_to_the_own_customer_without_codes(
     database: Database, keyring: Keyring, venue: Told
 ) -> None:
@@ -524,6 +569,9 @@ def test_of_one_webhook_a_bounded_number_waits_and_its_owner_sees_that_the_rest_
     send_due(database, keyring, receiver.client(), NOON + timedelta(minutes=4))
     a_test_event(database, venue, NOON + timedelta(minutes=5))
     assert (len(waiting(database)), lost_at()) == (3, NOON + timedelta(minutes=4))
+    with database.write() as session:
+        send_test(session, session.get_one(Webhook, venue.made.webhook.id), NOON)
+    assert len(waiting(database)) == 4
     look_after_stock(database, NOON + KEPT + timedelta(minutes=5))
     assert lost_at() is None
 

@@ -161,13 +161,17 @@ def take_try(session: Session, keyring: Keyring, counted: Sequence[Counted], now
     return all(hits <= one.limit.allowed for one, _times, hits in _count(session, keyring, counted, now))
 
 
-def give_back(session: Session, keyring: Keyring, counted: Iterable[Counted]) -> None:
+def give_back(session: Session, keyring: Keyring, counted: Iterable[Counted], now: datetime) -> None:
     """A try has turned out to be right: it is not counted, and those of others are."""
     for subject, one in sorted((_hash(keyring, one), one) for one in counted):
-        not_used_up = case((LimitCounter.hits == one.limit.allowed, LimitCounter.step - 1), else_=LimitCounter.step)
-        step = not_used_up if one.limit.backs_off else LimitCounter.step
         statement = update(LimitCounter).where(LimitCounter.subject == subject, LimitCounter.hits > 0)
-        session.execute(statement.values(hits=LimitCounter.hits - 1, step=step))
+        values: dict[str, object] = {"hits": LimitCounter.hits - 1}
+        if one.limit.backs_off:
+            # With this try the limit was used up, and the wait for that was begun.
+            was_last = LimitCounter.hits == one.limit.allowed
+            values["step"] = case((was_last, LimitCounter.step - 1), else_=LimitCounter.step)
+            values["expires_at"] = case((was_last, _moment(now + one.limit.window)), else_=LimitCounter.expires_at)
+        session.execute(statement.values(values))
 
 
 def _count(

@@ -71,7 +71,7 @@ def count_vouchers(session: Session, portal: Portal, caller: Caller, count: int,
     one = Counted(Limit.VOUCHERS_BY_KEY, caller.public_id)
     spent = _spend(session, portal, one, ("vouchers", allowed), count, now)
     if spent.is_too_much:
-        detail = f"This key may issue {allowed} vouchers an hour: wait as long as Retry-After says."
+        detail = f"This key may issue {spent.left} vouchers now: order fewer, or wait as long as Retry-After says."
         raise Problem(429, "too-many-vouchers", detail, headers=spent.headers)
 
 
@@ -80,6 +80,7 @@ class _Spent:
     """What is left of what a key may do, as headers say it."""
 
     is_too_much: bool
+    left: int
     headers: dict[str, str]
 
 
@@ -90,9 +91,11 @@ def _spend(
     name, allowed = policy
     limits.hit(session, portal.keyring, Counter({one: count}), now)
     hits, resets_at = limits.standing(session, portal.keyring, one, now)
-    seconds = max(1, round((resets_at - now).total_seconds()))
+    is_too_much, seconds = hits > allowed, max(1, round((resets_at - now).total_seconds()))
+    # What is too much is refused as a whole, and fewer may be left than that.
+    left = max(0, allowed - (hits - count if is_too_much else hits))
     headers = {
         "RateLimit-Policy": f'"{name}";q={allowed};w={round(one.limit.window.total_seconds())}',
-        "RateLimit": f'"{name}";r={max(0, allowed - hits)};t={seconds}',
+        "RateLimit": f'"{name}";r={left};t={seconds}',
     }
-    return _Spent(hits > allowed, headers | ({"Retry-After": str(seconds)} if hits > allowed else {}))
+    return _Spent(is_too_much, left, headers | ({"Retry-After": str(seconds)} if is_too_much else {}))

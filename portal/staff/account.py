@@ -105,7 +105,7 @@ def require_password(user: StaffUser, password: str) -> None:
         if not check_password(found, password):
             raise Refusal("wrong-password", "This is not the password.")
     with portal.database.write() as session:
-        limits.give_back(session, portal.keyring, counted)
+        limits.give_back(session, portal.keyring, counted, now)
 
 
 def alert_lines(session: Session, user: StaffUser, zone: ZoneInfo, now: datetime) -> list[str]:

@@ -108,7 +108,7 @@ def _check(portal: Portal, public_id: str, code: str) -> User | Refusal:
         if not limits.take_try(database, portal.keyring, counted, now):
             return Refusal("too-many-tries", "Too many wrong codes.")
         if take_code(database, portal.keyring, user, code[:40], now):
-            limits.give_back(database, portal.keyring, counted)
+            limits.give_back(database, portal.keyring, counted, now)
             return user
     return Refusal("wrong-code", "This is not the code.")
 

@@ -80,17 +80,21 @@ def _render(form: SignInForm, words: str | None) -> str:
 def check_sign_in(portal: Portal, email: str, password: str, address: str) -> User | Failed:
     """Whose account this is; only failures stay counted. Hashing takes long: it is outside of any transaction."""
     email, now = email.strip().lower(), portal.clock()
+    with portal.database.read() as database:
+        user = database.scalar(select(User).where(User.email == email)) if email else None
+        counted = _counted(database, portal, user, email, address)
+        # Who has no try left takes nobody's turn, and no lock.
+        if limits.reached(database, portal.keyring, counted, now):
+            return Failed.TOO_MANY
     with portal.hashing.take():
         with portal.database.write() as database:
-            user = database.scalar(select(User).where(User.email == email)) if email else None
-            counted = _counted(database, portal, user, email, address)
             has_try = limits.take_try(database, portal.keyring, counted, now)
         if not has_try:
             return Failed.TOO_MANY
         if not check_password(user, password) or user is None:
             return Failed.WRONG
     with portal.database.write() as database:
-        limits.give_back(database, portal.keyring, counted)
+        limits.give_back(database, portal.keyring, counted, now)
     return user
 
 

@@ -69,7 +69,7 @@ def enter_pin(person_id: str) -> Response | tuple[str, int]:
         if not check_pin(person, request.form.get("pin", "")):
             return _render(person, str(wording.REFUSALS["wrong-pin"])), 403
     with portal.database.write() as database:
-        limits.give_back(database, portal.keyring, counted)
+        limits.give_back(database, portal.keyring, counted, now)
     start_session_at(found, person)
     return redirect(url_for("staff.desk"), 303)
 

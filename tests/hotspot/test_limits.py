@@ -112,10 +112,22 @@ def test_a_try_that_was_right_gives_back_itself_and_nothing_else(database: Datab
     for _ in range(3):
         with database.write() as session:
             assert limits.take_try(session, keyring, [PHONE], NOON + window)
-            limits.give_back(session, keyring, [PHONE])
+            limits.give_back(session, keyring, [PHONE], NOON + window)
     hit(database, keyring, [PHONE], after=window)
     assert reached(database, keyring, after=3 * window - second) == {PHONE}  # twice as long as the first time
     assert reached(database, keyring, after=3 * window) == set()
+
+
+def test_a_last_try_that_was_right_begins_no_wait(database: Database, keyring: Keyring) -> None:
+    window = Limit.GUESSES_BY_DEVICE.window
+    hit(database, keyring, [PHONE] * ALLOWED)
+    hit(database, keyring, [PHONE] * (ALLOWED - 1), after=window)
+    with database.write() as session:
+        assert limits.take_try(session, keyring, [PHONE], NOON + window)
+        limits.give_back(session, keyring, [PHONE], NOON + window)
+    # The wrong ones before it are remembered for as long as any, and not for the second wait.
+    with database.write() as session:
+        assert limits.standing(session, keyring, PHONE, NOON + window) == (ALLOWED - 1, NOON + 2 * window)
 
 
 def test_expired_counters_are_forgotten(database: Database, keyring: Keyring) -> None:

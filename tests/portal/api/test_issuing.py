@@ -96,7 +96,7 @@ def test_a_key_issues_a_bounded_number_of_vouchers_an_hour(
     refused = venue.till.ask("POST", path, more, Idempotency_Key="second")
 
     assert (refused.status_code, told(refused)["code"]) == (429, "too-many-vouchers")
-    assert (refused.headers["Retry-After"], refused.headers["RateLimit"]) == ("3000", '"vouchers";r=0;t=3000')
+    assert (refused.headers["Retry-After"], refused.headers["RateLimit"]) == ("3000", '"vouchers";r=2;t=3000')
     assert refused.headers["RateLimit-Policy"] == '"vouchers";q=5;w=3600'
     # What was refused does not count, nor does a repetition.
     assert issue(venue, count=3) == first

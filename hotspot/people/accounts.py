@@ -2,8 +2,9 @@
 
 import re
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -22,6 +23,8 @@ from hotspot.place import Customer
 INVITATION_LIFE = timedelta(days=3)
 # A customer's tiles have to fit on a tablet, and nobody may fill the table.
 MOST_PEOPLE = 200
+
+Result = TypeVar("Result")
 
 
 def add_user(
@@ -103,12 +106,17 @@ def accept(
     name = usable_name(name)
     if user.email is None or user.email != email.strip().lower():
         email = _usable_email(session, email, user)
-    # Race: the link is opened twice, and one of the two is late.
-    statement = update(User).where(User.id == user.id, User.invitation_hash == user.invitation_hash)
-    if session.execute(statement.values(invitation_hash=None, invitation_ends_at=None)).rowcount != 1:  # type: ignore[attr-defined]
+    # Races: the link is opened twice, and one of the two is late; and another invitation has had this one's address freed.
+    statement = (
+        update(User)
+        .where(User.id == user.id, User.invitation_hash == user.invitation_hash)
+        .values(
+            name=name, email=email.strip().lower(), password_hash=password_hash,
+            invitation_hash=None, invitation_ends_at=None,
+        )
+    )  # fmt: skip
+    if _unless_taken(lambda: session.execute(statement)).rowcount != 1:  # type: ignore[attr-defined]
         raise NotFound("no-invitation", "This link has been used already, or is too old.")
-    user.name, user.email, user.password_hash = name, email.strip().lower(), password_hash
-    _flush(session)
     end_all(session, user.id, now)
     _record(session, Actor(user.id), "password chosen", user, now)
     return user
@@ -201,8 +209,9 @@ def _usable_email(session: Session, email: str, user: User | None = None) -> str
         if holder.password_hash:
             raise Refusal("email-taken", f"There is an account for {email} already.")
         # Nobody has taken that invitation yet: whoever made it has no claim to the address.
-        holder.email = None
-        session.flush()
+        free = update(User).where(User.id == holder.id, User.password_hash.is_(None)).values(email=None)
+        if session.execute(free).rowcount != 1:  # type: ignore[attr-defined]
+            raise Refusal("email-taken", f"There is an account for {email} already.")
     return email
 
 
@@ -215,12 +224,12 @@ def _new_link(keyring: Keyring, user: User, now: datetime) -> str:
 
 def _add(session: Session, user: User) -> None:
     session.add(user)
-    _flush(session)
+    _unless_taken(session.flush)
 
 
-def _flush(session: Session) -> None:
+def _unless_taken(write: Callable[[], Result]) -> Result:
     try:
-        session.flush()
+        return write()
     except IntegrityError as error:  # Race: another has just taken the address.
         raise Refusal("email-taken", "There is an account for this address already.") from error
 

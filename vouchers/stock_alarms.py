@@ -48,6 +48,13 @@ def thresholds_at(session: Session, site: Site) -> dict[int, int]:
     return {row.pass_id: row.threshold for row in session.execute(query)}
 
 
+def unused_at(session: Session, site: Site, now: datetime) -> dict[int, int]:
+    """How many vouchers of each pass are unused at a site, by the pass's id."""
+    of_batch = select(Batch.pass_id, func.count()).join(Voucher, Voucher.batch_id == Batch.id)
+    rows = session.execute(of_batch.where(Voucher.site_id == site.id, in_stock(now)).group_by(Batch.pass_id))
+    return dict(rows.all())
+
+
 def check_stock(session: Session, now: datetime) -> int:
     """Tell of what has run low since it was looked at last; returns how many that were."""
     told = 0
@@ -65,7 +72,7 @@ def check_stock(session: Session, now: datetime) -> int:
 
 
 def _levels(session: Session, now: datetime) -> list[tuple[StockAlarm, int, str]]:
-    """Each alarm, how many vouchers are unused, and the name of the pass."""
+    """Each alarm of a pass that is still sold, how many vouchers are unused, and the name of the pass."""
     of_pass = select(Batch.id).where(Batch.site_id == StockAlarm.site_id, Batch.pass_id == StockAlarm.pass_id)
     left = (
         select(func.count())
@@ -73,10 +80,9 @@ def _levels(session: Session, now: datetime) -> list[tuple[StockAlarm, int, str]
         .where(Voucher.site_id == StockAlarm.site_id, Voucher.batch_id.in_(of_pass), in_stock(now))
         .scalar_subquery()
     )
-    query = (
-        select(StockAlarm, left, Pass.name).join(Pass, Pass.id == StockAlarm.pass_id).where(StockAlarm.threshold > 0)
-    )
-    return [(row[0], row[1], row[2]) for row in session.execute(query)]
+    query = select(StockAlarm, left, Pass.name).join(Pass, Pass.id == StockAlarm.pass_id)
+    rows = session.execute(query.where(StockAlarm.threshold > 0, Pass.retired_at.is_(None)))
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def _tell(session: Session, alarm: StockAlarm, left: int, name: str, now: datetime) -> None:

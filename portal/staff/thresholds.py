@@ -13,9 +13,8 @@ from portal import gate
 from portal.context import current
 from portal.staff import wording
 from portal.staff.user import signed_in
-from vouchers.forecast import stocks
 from vouchers.passes import Pass, passes_at
-from vouchers.stock_alarms import HIGHEST, set_threshold, thresholds_at
+from vouchers.stock_alarms import HIGHEST, set_threshold, thresholds_at, unused_at
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,10 @@ def thresholds(site_id: str) -> str:
     portal = current()
     with portal.database.read() as session:
         site = gate.find(session, signed_in(), Site, site_id)
-        unused = {one.name: one.unused for one in stocks(session, [site.id], portal.clock())}
+        unused = unused_at(session, site, portal.clock())
         known = thresholds_at(session, site)
         lines = [
-            ThresholdLine(one.public_id, one.name, unused.get(one.name, 0), known.get(one.id, 0))
+            ThresholdLine(one.public_id, one.name, unused.get(one.id, 0), known.get(one.id, 0))
             for one in _passes(session, site)
         ]
     return render_template("staff/thresholds.html", site=site.name, site_id=site_id, lines=lines, highest=HIGHEST)

@@ -25,6 +25,7 @@ from vouchers.announcing import announce
 from vouchers.changing import Chosen, Done
 from vouchers.deeds import Action, Deed
 from vouchers.ledger import give_again, note_not_issued, take_back
+from vouchers.once import may_do_again
 from vouchers.voucher import Batch, Voucher
 
 
@@ -113,6 +114,7 @@ def undo(session: Session, actor: Actor, site: Site, deed: Deed, now: datetime) 
     Refusal once the minute is over, or when it has been undone.
     """
     done = changing.undo(session, actor, site, deed, now)
+    may_do_again(session, deed)
     if deed.action in (Action.REVOKE, Action.SWITCH_OFF):
         withdraw_disconnects(session, done.ids, CloseCause.REVOKED)
     change_limits_of(session, done.ids, now)

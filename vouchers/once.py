@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint, delete, select
+from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot.bulk import upsert
@@ -22,7 +22,7 @@ LONGEST_KEY = 255
 class IssueRequest(Base):
     """A request that has issued a batch, or changed vouchers: its key at a site, and a digest of what it asked for.
 
-    `deed` is the public id of what undoes the change: that row is gone after a minute.
+    `deed` is the public id of what undoes the change: that row is gone after a minute. Once it is undone, neither is set.
     """
 
     __tablename__ = "issue_request"
@@ -67,12 +67,22 @@ def change_once(session: Session, site: Site, key: str, asked: object, act: Call
     The second time it tells how many were changed then, and what undoes it, for that minute.
     """
     request, again = _request(session, site, key, asked, now)
-    if again:
+    if again and request.changed is not None:
         deed = session.scalar(select(Deed).where(Deed.public_id == request.deed, Deed.undone_at.is_(None)))
-        return Done(range(request.changed or 0), deed=deed, again=True)
+        return Done(range(request.changed), deed=deed, again=True)
     done = act()
     request.changed, request.deed = len(done.ids), done.deed.public_id if done.deed else None
     return done
+
+
+def may_do_again(session: Session, deed: Deed) -> None:
+    """Let the form that has done a deed do it once more, now that it is undone: whoever goes back to it and sends it means it.
+
+    A request that another system repeats stays a repeat.
+    """
+    if deed.user_id is not None:
+        made = IssueRequest.site_id == deed.site_id, IssueRequest.deed == deed.public_id
+        session.execute(update(IssueRequest).where(*made).values(changed=None, deed=None))
 
 
 def _request(session: Session, site: Site, key: str, asked: object, now: datetime) -> tuple[IssueRequest, bool]:
@@ -84,7 +94,8 @@ def _request(session: Session, site: Site, key: str, asked: object, now: datetim
     # Race: of two at once the second waits here until the first has done its work, or has failed.
     number = session.scalar(fresh.on_conflict_do_nothing().returning(IssueRequest.id))
     mine = select(IssueRequest).where(IssueRequest.site_id == site.id, IssueRequest.key == hashed)
-    request = session.scalars(mine).one()
+    # Race: of two that may do a thing again the second finds it done.
+    request = session.scalars(mine.with_for_update()).one()
     if request.asked != digest:
         raise Refusal("key-used", "This key was used for another request already.")
     return request, number is None

@@ -15,6 +15,7 @@ from sessions.admit import admit
 from tests.factories import Place, a_login, a_place, a_user, directory, some_vouchers
 from tests.portal.conftest import MovableClock
 from tests.portal.desk import Staff, signed_in, words_of
+from vouchers.changing import forget_deeds
 from vouchers.issuing import Issued
 from vouchers.voucher import Voucher
 
@@ -108,6 +109,21 @@ def test_a_form_that_is_sent_twice_counts_once(venue: Venue, now: datetime) -> N
     assert venue.voucher(venue.used).ends_at == now + timedelta(hours=28)
     venue.do("extend", venue.used, amount="1", unit="hours", once="")
     assert venue.voucher(venue.used).changes == 4
+
+
+def test_a_form_that_is_gone_back_to_after_undoing_does_it_again(venue: Venue, clock: MovableClock) -> None:
+    venue.undo(venue.do("revoke", venue.unused, once="k"))
+    with venue.database.write() as session:
+        forget_deeds(session, clock() + timedelta(minutes=2))
+    answer = venue.do("revoke", venue.unused, once="k")
+    page = words_of(venue.staff.get(answer.location))
+    assert "Done for 1 voucher" in page
+    assert "sent twice" not in page
+    assert venue.voucher(venue.unused).revoked_at is not None
+    again = venue.do("revoke", venue.unused, once="k")
+    assert again.location == answer.location
+    assert "sent twice; it was done once. Done for 1 voucher." in words_of(venue.staff.get(again.location))
+    assert "Undone for 1 voucher" in venue.undo(again)
 
 
 def test_after_a_minute_nothing_is_offered_to_be_undone(venue: Venue, clock: MovableClock) -> None:

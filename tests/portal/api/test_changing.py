@@ -41,6 +41,15 @@ def test_a_request_that_is_repeated_extends_once_and_may_still_be_undone(venue: 
     assert told(venue.till.ask("PATCH", path, {"note": "a"}))["code"] == "no-idempotency-key"
 
 
+def test_a_request_stays_a_repeat_though_what_it_did_is_undone(venue: Venue, database: Database) -> None:
+    first = change(venue, key="k", extend_minutes=60)
+    venue.till.post(f"/changes/{first['change_id']}/undo")
+    again = change(venue, key="k", extend_minutes=60)
+    assert (again["changed"], again["change_id"]) == (1, None)
+    with database.read() as session:
+        assert session.get_one(Voucher, venue.vouchers[0].voucher.id).minutes == 1440
+
+
 def test_a_change_that_makes_no_sense_is_refused(venue: Venue) -> None:
     assert change(venue, 422)["code"] == "one-change"
     assert change(venue, 422, note="a", extend_minutes=5)["code"] == "one-change"

@@ -37,7 +37,7 @@ def pytest_configure() -> None:
 # What these start has to answer in time: a busy neighbour would make it late.
 ALONE = tuple(Path(__file__).parent / folder for folder in ("radius", "deploy"))
 
-# These are in the same folders, and start nothing.
+# These are in the same folders, and start nothing that would be late.
 BESIDE_OTHERS = (
     *(
         "test_commands",
@@ -46,6 +46,9 @@ BESIDE_OTHERS = (
         "test_voucher_status",
         "test_logging",
         "test_printing",
+        "test_wheel",
+        "test_housekeeper",
+        "test_postgresql_configuration",
     ),
     *("test_codec", "test_packet", "test_makes", "test_observe"),
 )

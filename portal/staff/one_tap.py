@@ -1,7 +1,7 @@
 """One tap, one voucher: the buttons of a site's desk, and the page that shows the voucher and is ready for the next."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -25,8 +25,11 @@ from vouchers.ledger import sell
 from vouchers.once import once
 from vouchers.passes import passes_at
 from vouchers.presets import presets_at
+from vouchers.printing.files import SHOWN, record_print
 from vouchers.stock import vouchers_of
 from vouchers.voucher import USABLE_LATER, Batch, Voucher, clear_code
+
+_TAP_LASTS = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,15 @@ def slip(batch_id: str) -> str:
         usable = voucher_status(session, directory, voucher, now).state in USABLE_LATER
         shown = _slip(batch, voucher, site, directory.sites[site.id], usable, now)
         buttons = buttons_at(session, site)
+    if shown.code and not _follows_own_tap(batch, now):
+        with portal.database.write() as session:
+            record_print(session, signed_in().actor, site, batch, 1, now, SHOWN)
     return render_template("staff/slip.html", slip=shown, site=site.name, site_id=site.public_id, buttons=buttons)
+
+
+def _follows_own_tap(batch: Batch, now: datetime) -> bool:
+    """Whether the look belongs to issuing, which the record has already; each later one, or by another, is one of its own."""
+    return batch.issued_by == signed_in().id and now - batch.issued_at <= _TAP_LASTS
 
 
 def _slip(batch: Batch, voucher: Voucher, site: Site, record: SiteRecord, usable: bool, now: datetime) -> Slip:

@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from hotspot.audit import AuditEntry
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.people import Role
@@ -52,6 +53,12 @@ class Venue:
         """How many there are."""
         with self.database.read() as session:
             return session.scalar(select(func.count(Voucher.id))) or 0
+
+    def looks(self) -> list[tuple[str, str]]:
+        """What the audit record has of looks at unused codes: at which batch, and at how many."""
+        with self.database.read() as session:
+            query = select(AuditEntry.subject, AuditEntry.detail).where(AuditEntry.action == "codes shown")
+            return [(subject, detail) for subject, detail in session.execute(query)]
 
     def button(self, **filled: str) -> None:
         """Add a button of the venue's own."""
@@ -134,6 +141,24 @@ def test_a_slip_shows_no_code_once_it_is_used(venue: Venue, keyring: Keyring, no
     slip = venue.staff.get(where)
     assert not CODE.findall(slip.text)
     assert "in use already" in words_of(slip)
+
+
+def test_a_look_at_a_slip_is_recorded_but_for_the_one_after_the_tap(
+    venue: Venue, app: Flask, keyring: Keyring, clock: MovableClock
+) -> None:
+    slip = venue.tap().location
+    recorded = (f"batch {slip.split('/')[-2]}", "1 x")
+    (code,) = set(CODE.findall(venue.staff.get(slip).text))
+    assert venue.looks() == []
+    signed_in(app, "desk@example.org").get(slip)
+    assert venue.looks() == [recorded]
+    clock.pass_by(seconds=61)
+    assert CODE.findall(venue.staff.get(slip).text)
+    assert venue.looks() == [recorded, recorded]
+    with venue.database.write() as session:
+        admit(session, keyring, [a_login(directory(session, keyring), venue.place, code)], 300, clock.now)
+    assert not CODE.findall(venue.staff.get(slip).text)
+    assert venue.looks() == [recorded, recorded], "there was none to see"
 
 
 def test_own_buttons_take_the_place_of_the_passes(venue: Venue) -> None:

@@ -16,6 +16,7 @@ from hotspot.people import User
 from portal import formats
 from portal.staff import wording
 from vouchers.deeds import Action
+from vouchers.printing.files import SHOWN
 from vouchers.voucher import Batch, Voucher
 
 _MOST = 100
@@ -29,8 +30,8 @@ _WORDS = {
     "outage credited": _l("outage credited"),
     "vouchers switched on": _l("switched on"),
     "vouchers switched off": _l("switched off"),
+    "voucher printed": _l("printed"),
     "vouchers printed": _l("vouchers printed"),
-    "codes shown": _l("codes shown"),
     "batch cancelled": _l("batch cancelled"),
     "device freed": _l("device freed"),
     "voucher replaced": _l("slip replaced"),
@@ -49,13 +50,16 @@ class HistoryLine:
 
 
 def history(session: Session, voucher: Voucher, batch: Batch | None, zone: ZoneInfo) -> list[HistoryLine]:
-    """The record of a voucher and of its batch, the latest first; one query."""
+    """The record of a voucher and of its batch, the latest first; one query.
+
+    Not who looked at its codes: the list of a batch that is opened every day would leave room for nothing else.
+    """
     subjects = [f"voucher {voucher.public_id}", *([f"batch {batch.public_id}"] if batch else [])]
     query = (
         select(AuditEntry, User, ApiKey.name)
         .outerjoin(User, User.id == AuditEntry.user_id)
         .outerjoin(ApiKey, ApiKey.id == AuditEntry.api_key_id)
-        .where(AuditEntry.subject.in_(subjects))
+        .where(AuditEntry.subject.in_(subjects), AuditEntry.action != SHOWN)
         .order_by(AuditEntry.id.desc())
         .limit(_MOST)
     )
@@ -83,6 +87,10 @@ def _words_for(entry: AuditEntry, detail: str, zone: ZoneInfo) -> str:
     if found := re.search(r"^(?:replaced by|in place of) ([0-9]+)$", detail):
         by = detail.startswith("replaced")
         return str(_("replaced by %(serial)s", serial=found[1]) if by else _("in place of %(serial)s", serial=found[1]))
+    if found := re.fullmatch(r"([0-9]+) of ([0-9]+)", detail):
+        return str(_("%(issued)s of %(count)s", issued=found[1], count=found[2]))
+    if detail == "again":
+        return str(_("again"))
     if entry.action == Action.GOOD_UNTIL.entry:
         return wording.day_and_hour(datetime.fromisoformat(detail), zone)
     return detail

@@ -8,6 +8,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from hotspot import audit
+from hotspot.audit import COMMAND_LINE
 from hotspot.database import Database
 from hotspot.keys import Keyring
 from hotspot.people import Role
@@ -17,7 +19,8 @@ from tests.portal.conftest import MovableClock
 from tests.portal.desk import Staff, signed_in, words_of
 from vouchers.changing import forget_deeds
 from vouchers.issuing import Issued
-from vouchers.voucher import Voucher
+from vouchers.printing.files import SHOWN
+from vouchers.voucher import Batch, Voucher
 
 EMAIL = "owner@example.org"
 CODE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{3}\b")
@@ -247,6 +250,27 @@ def test_the_history_names_who_did_what_and_no_guest(venue: Venue) -> None:
     assert "Ada Wirt" in page
     assert "issued" in page
     assert "the operator" in page, "who issued it by the command line"
+
+
+def test_looks_at_codes_do_not_push_the_history_off_the_page_and_prints_are_told_in_german(
+    venue: Venue, database: Database, now: datetime
+) -> None:
+    venue.do("note", venue.unused, note="room 7")
+    with database.write() as session:
+        batch = session.get_one(Batch, venue.unused.voucher.batch_id)
+        audit.record_many(session, COMMAND_LINE, SHOWN, [f"batch {batch.public_id}"] * 101, now, customer_id=None)
+        named = f"voucher {venue.unused.voucher.public_id}"
+        audit.record(session, COMMAND_LINE, "voucher printed", named, now, customer_id=None, detail="again")
+        cancelled = f"batch {batch.public_id}"
+        audit.record(session, COMMAND_LINE, "batch cancelled", cancelled, now, customer_id=None, detail="2 of 3")
+    page = words_of(venue.staff.get(venue.page_of(venue.unused)))
+    assert "note changed" in page
+    assert "codes shown" not in page
+    assert "printed · again" in page
+    venue.staff.language = "de"
+    german = words_of(venue.staff.get(venue.page_of(venue.unused)))
+    assert "gedruckt · noch einmal" in german
+    assert "Serie abgebrochen · 2 von 3" in german
 
 
 def test_the_list_is_sifted_by_state_and_note(venue: Venue) -> None:

@@ -19,6 +19,7 @@ from sessions.connection_log import Journal
 from sessions.held import HeldVisit, hold_ids, legs_of, write_visits
 from sessions.orders import Answer, Claim, Order, Sorting, finish, read_identifiers
 from sessions.visit import CloseCause, Disconnect, Identifiers, OrderKind, Visit
+from vouchers.voucher import Voucher
 
 LONGEST_PAUSE_SECONDS = 60
 # A NAS that is silent must not fill the senders, nor use up the 256 Identifiers of its address.
@@ -80,9 +81,13 @@ def _change_limits(session: Session, visits: Collection[tuple[int, int]], now: d
 def withdraw_disconnects(session: Session, voucher_ids: Collection[int], cause: CloseCause) -> None:
     """Take back what gateways were to be told of vouchers' visits for a cause: nobody asks them, or asks them again.
 
+    A voucher that is revoked or switched off all the same, by another deed, stays cut off.
     Who was cut off by then stays so: what a gateway says of an attempt under way still counts.
     """
-    visits = select(Visit.id).where(Visit.voucher_id.in_(voucher_ids), Visit.runs)
+    good = select(Voucher.id).where(
+        Voucher.id.in_(voucher_ids), Voucher.revoked_at.is_(None), Voucher.inactive.is_(False)
+    )
+    visits = select(Visit.id).where(Visit.voucher_id.in_(good), Visit.runs)
     waits = and_(Disconnect.kind == OrderKind.DISCONNECT, Disconnect.done_at.is_(None), Disconnect.cause == cause)
     # Race: an attempt may be settled just now, which holds its orders by id, too.
     held = select(Disconnect.id).where(waits, Disconnect.visit_id.in_(visits)).order_by(Disconnect.id).with_for_update()

@@ -161,6 +161,19 @@ def test_whom_a_gateway_did_not_cut_off_at_once_is_not_cut_off_after_undoing(des
         assert settle(session, desk.keyring, places, acknowledged, desk.now) == 1, "it was too late to spare this one"
 
 
+def test_undoing_one_deed_spares_nobody_whom_another_has_cut_off(desk: Desk) -> None:
+    revoked, lost = desk.issue(2)
+    desk.comes(revoked.code)
+    desk.comes(lost.code)
+    desk.revoke(revoked)
+    batch_id = lost.voucher.batch_id or 0
+    desk.undo(switch(desk, batch_id, on=False))
+    with desk.database.read() as session:
+        waits = select(Visit.voucher_id).join(Disconnect, Disconnect.visit_id == Visit.id)
+        cut_off = waits.where(Disconnect.kind == OrderKind.DISCONNECT)
+        assert list(session.scalars(cut_off)) == [revoked.voucher.id]
+
+
 def test_after_a_minute_nothing_is_undone_and_no_code_is_kept_for_it(desk: Desk) -> None:
     done = desk.revoke(*desk.issue())
     desk.now += timedelta(seconds=61)

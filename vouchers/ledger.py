@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, UniqueConstraint, and_, or_, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, UniqueConstraint, and_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotspot.append_only import append_only
@@ -18,7 +18,7 @@ from hotspot.audit import Actor
 from hotspot.bulk import upsert
 from hotspot.database import Base, BigId, enum_column
 from hotspot.place import Site
-from vouchers.voucher import Batch, Voucher
+from vouchers.voucher import Batch, Voucher, is_good
 
 
 class LineKind(enum.StrEnum):
@@ -146,13 +146,9 @@ def sell(session: Session, actor: Actor, site: Site, chosen: ColumnElement[bool]
 
     What has been sold before, is revoked, is not switched on or has ended is left as it is.
     """
-    still_good = or_(
-        and_(Voucher.first_used_at.is_(None), Voucher.good_until > now),
-        and_(Voucher.first_used_at.is_not(None), or_(Voucher.ends_at.is_(None), Voucher.ends_at > now)),
-    )
     for_sale = and_(
         *(chosen, Voucher.site_id == site.id, Voucher.serial.is_not(None), Voucher.sold_at.is_(None)),
-        *(Voucher.revoked_at.is_(None), Voucher.inactive.is_(False), still_good),
+        *(Voucher.revoked_at.is_(None), Voucher.inactive.is_(False), is_good(now)),
     )
     # Race: of two who sell one voucher, the second finds it sold. Vouchers are held by id, as everywhere.
     held = session.scalars(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hotspot import audit
@@ -13,7 +14,7 @@ from hotspot.place import Site
 from vouchers.changing import Chosen, Done, Standing, change
 from vouchers.deeds import Action
 from vouchers.issuing import last_moment
-from vouchers.voucher import Batch, Voucher, not_begun
+from vouchers.voucher import Batch, Voucher, is_good, not_begun
 
 
 def switch_on(session: Session, actor: Actor, site: Site, batch: Batch, now: datetime) -> Done:
@@ -21,11 +22,14 @@ def switch_on(session: Session, actor: Actor, site: Site, batch: Batch, now: dat
 
     Where staff have set a day by which to use it, that day stays.
 
-    Refusal for a batch that is switched on already, or not all issued yet.
+    Refusal for a batch that is switched on already, or not all issued yet, or past its last day as a whole.
     """
     _hold(session, batch)
     if not batch.inactive:
         raise Refusal("switched-on", "This batch is switched on already.")
+    good = select(is_good(now)).where(Voucher.batch_id == batch.id, Voucher.revoked_at.is_(None)).distinct()
+    if session.scalars(good).all() == [False]:
+        raise Refusal("batch-over", "The last day to use these first has passed: set another one before.")
     days = batch.good_days if batch.activated_at is None else None
 
     def new(one: Standing) -> Mapping[str, object]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     false,
+    or_,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -134,6 +135,13 @@ def in_stock(now: datetime) -> ColumnElement[bool]:
     """Whether nobody has used a voucher yet and it is still good to use; `ix_voucher_stock` is made for these very words."""
     unused = and_(Voucher.first_used_at.is_(None), Voucher.revoked_at.is_(None), Voucher.serial.is_not(None))
     return and_(unused, Voucher.good_until > now)
+
+
+def is_good(now: datetime) -> ColumnElement[bool]:
+    """Whether a voucher can still be used first, or runs: what staff have revoked or switched off is left aside."""
+    unused = and_(Voucher.first_used_at.is_(None), Voucher.good_until > now)
+    runs = and_(Voucher.first_used_at.is_not(None), or_(Voucher.ends_at.is_(None), Voucher.ends_at > now))
+    return or_(unused, runs)
 
 
 def not_begun(until: datetime | None) -> datetime:

@@ -75,6 +75,9 @@ REFUSALS = {
     "switched-off": _l("This batch is switched off already."),
     "batch-whole": _l("All vouchers of this batch have been issued already."),
     "batch-unfinished": _l("This batch is still being issued. Please wait until that is done, or cancel it."),
+    "batch-over": _l(
+        "The last day to use these vouchers first has passed. Please set another one, then switch them on."
+    ),
     "pass-is-over": _l("This pass has ended and gives nothing any more. Please choose another one."),
     "mistyped": _l("This is neither a code nor a serial number. Please check each character."),
     "bad-text": _l("This text is too long: 30,000 characters at most."),

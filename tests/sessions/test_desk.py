@@ -416,6 +416,27 @@ def test_switching_on_is_not_undone_once_a_voucher_was_sold(desk: Desk) -> None:
     assert isinstance(desk.comes(codes[1]), Admitted)
 
 
+def test_stock_past_its_last_day_is_not_switched_on_until_it_has_another(desk: Desk) -> None:
+    batch_id, vouchers, codes = stock(desk)
+    every = by_ids([one.id for one in vouchers])
+
+    def last_day(moment: datetime) -> None:
+        desk.do(lambda session, site: set_good_until(session, COMMAND_LINE, site, every, moment, desk.now))
+
+    last_day(NOON + DAY)
+    desk.now += DAY
+    with pytest.raises(Refusal, match="last day to use these first has passed"):
+        switch(desk, batch_id, on=True)
+    last_day(NOON + 3 * DAY)
+    switch(desk, batch_id, on=True)
+    assert isinstance(desk.comes(codes[0]), Admitted)
+    switch(desk, batch_id, on=False)
+    desk.now += timedelta(hours=1)
+    desk.do(lambda session, site: extend_vouchers(session, COMMAND_LINE, site, every, 5 * DAY, desk.now))
+    desk.now += 3 * DAY
+    assert switch(desk, batch_id, on=True).ids, "one of them runs"
+
+
 def test_the_code_of_a_voucher_outlives_its_first_use_in_no_table(desk: Desk) -> None:
     batch_id, _vouchers, codes = stock(desk)
     switch(desk, batch_id, on=True)

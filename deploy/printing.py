@@ -89,9 +89,13 @@ def make_next(shop: Workshop) -> bool:
     with shop.database.read() as session:
         if not files.has_work(session, shop.clock()):
             return False
-    worker = secrets.token_hex(8)
+    worker, now = secrets.token_hex(8), shop.clock()
     with shop.database.write() as session:
-        claimed = files.claim(session, worker, shop.clock())
+        given_up = files.give_up(session, now)
+        claimed = files.claim(session, worker, now)
+    if given_up:
+        log.warning("prints were given up: whoever began one died of it", prints=given_up)
+        shop.count("failed", given_up)
     if claimed is not None:
         _make(shop, claimed, worker)
     return True

@@ -136,6 +136,19 @@ def test_a_print_that_cannot_be_made_is_said_to_have_failed(
     assert not make_next(shop)
 
 
+def test_a_print_that_ended_every_worker_is_counted_as_failed(
+    shop: Workshop, ordered: PrintFile, now: datetime, tmp_path: Path
+) -> None:
+    with shop.database.write() as session:
+        file = session.get_one(PrintFile, ordered.id)
+        file.state, file.tries, file.heard_at = FileState.WORKING, files.MOST_TRIES, now - 2 * files.SILENCE
+    shop.count("failed", 0)
+    assert make_next(shop)
+    assert not make_next(shop)
+    assert now_is(shop, ordered).state is FileState.FAILED
+    assert counted(tmp_path, '{result="failed"}') == 1
+
+
 def test_a_print_that_cannot_be_read_fails_by_itself_and_the_next_one_is_made(
     shop: Workshop, ordered: PrintFile, now: datetime
 ) -> None:

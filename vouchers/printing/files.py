@@ -117,15 +117,18 @@ def _claimable(now: datetime) -> ColumnElement[bool]:
     return or_(PrintFile.state == FileState.QUEUED, left)
 
 
+def give_up(session: Session, now: datetime) -> int:
+    """Give up what no worker could finish in MOST_TRIES, and each has died of; returns how many."""
+    spent = update(PrintFile).where(_claimable(now), PrintFile.tries >= MOST_TRIES)
+    return len(session.scalars(spent.values(state=FileState.FAILED).returning(PrintFile.id)).all())
+
+
 def claim(session: Session, worker: str, now: datetime) -> Claimed | None:
-    """Take the print that has waited longest. One that nobody could finish in MOST_TRIES is given up."""
+    """Take the print that has waited longest, of those that are not given up."""
     file = session.scalar(
         select(PrintFile).where(_claimable(now)).order_by(PrintFile.id).limit(1).with_for_update(skip_locked=True)
     )
     if file is None:
-        return None
-    if file.tries >= MOST_TRIES:
-        file.state = FileState.FAILED
         return None
     file.state, file.worker, file.heard_at, file.done = FileState.WORKING, worker, now, 0
     file.tries += 1

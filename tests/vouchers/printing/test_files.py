@@ -110,8 +110,9 @@ def test_a_print_that_ends_every_worker_is_given_up(database: Database, ordered:
     file = order(database, ordered, now)
     for number in range(files.MOST_TRIES + 1):
         with database.write() as session:
+            given_up = files.give_up(session, now + number * 2 * files.SILENCE)
             claimed = files.claim(session, "one", now + number * 2 * files.SILENCE)
-        assert (claimed is None) is (number == files.MOST_TRIES)
+        assert (claimed is None, given_up) == ((True, 1) if number == files.MOST_TRIES else (False, 0))
     assert state_of(database, file) is FileState.FAILED
 
 

@@ -31,7 +31,11 @@ not_begun = sa.and_(batch.c.inactive, batch.c.good_days.is_not(None), batch.c.ac
 
 
 def upgrade() -> None:
-    """An end that was agreed for a voucher comes all the same."""
+    """An end that was agreed for a voucher comes all the same.
+
+    A day that staff have set on stock which is not switched on yet is forgotten: no column tells it from one that was reckoned.
+    The audit record has it ("voucher good until"), for whoever wants to set it again.
+    """
     op.execute(
         voucher.update()
         .where(voucher.c.batch_id.in_(sa.select(batch.c.id).where(not_begun)), voucher.c.first_used_at.is_(None))

@@ -48,7 +48,6 @@ BESIDE_OTHERS = (
         "test_printing",
         "test_wheel",
         "test_housekeeper",
-        "test_postgresql_configuration",
     ),
     *("test_codec", "test_packet", "test_makes", "test_observe"),
 )
